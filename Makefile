@@ -1,0 +1,150 @@
+# neap: build, check and install. `make help` lists the targets.
+
+# Settings, for example `make CC=clang CFLAGS=-O3`.
+VERSION = 0.1.0
+CC      = cc
+CFLAGS  = -O2 -g
+LDFLAGS =
+PREFIX  = /usr/local
+DESTDIR =
+BUILD   = build
+# What `make test`, `make asan` and `make run` take.
+SPEC    = spec
+RUN     = examples/tour.lua
+# `make Q=` shows the commands.
+Q       = @
+
+# Nothing below needs a change.
+LUA_PC := $(shell for p in lua5.4 lua-5.4 lua54 lua; do \
+  pkg-config --exists "$$p >= 5.4" "$$p < 5.5" && echo $$p && break; \
+  done 2>/dev/null)
+PKG_CFLAGS := $(shell pkg-config --cflags $(LUA_PC) libuv 2>/dev/null)
+PKG_LIBS   := $(shell pkg-config --libs $(LUA_PC) libuv 2>/dev/null)
+UV_LIBS    := $(shell pkg-config --libs libuv 2>/dev/null)
+LUA := $(shell command -v lua5.4 || command -v lua54 || echo lua)
+
+WARNINGS   = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes
+C_FLAGS    = -std=c11 -D_GNU_SOURCE -DNP_VERSION='"$(VERSION)"' $(WARNINGS) \
+             -fPIC -Isrc $(PKG_CFLAGS) $(CFLAGS) $(CPPFLAGS)
+LIBS       = $(PKG_LIBS) -lm -lpthread
+CLANG_FORMAT = $(or $(shell command -v clang-format-14 2>/dev/null),clang-format)
+
+LIB_SRC  := $(wildcard $(addprefix src/,$(addsuffix /*.c,\
+              base core io thread proto api)))
+LUA_SRC  := $(shell find lua -name '*.lua' 2>/dev/null | LC_ALL=C sort)
+LUA_DIRS := $(shell find lua -type d 2>/dev/null)
+C_FILES  := $(shell find src -name '*.[ch]' | LC_ALL=C sort)
+LIB_OBJ  := $(LIB_SRC:src/%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/lua_sources.o
+MAIN_OBJ := $(BUILD)/obj/main.o
+EMBED    := $(patsubst spec/%.c,$(BUILD)/%,$(wildcard spec/embed/*.c))
+EXAMPLES := $(patsubst %.c,$(BUILD)/%,$(wildcard examples/*.c))
+
+PRODUCTS := $(BUILD)/neap $(BUILD)/neap.so $(BUILD)/libneap.a \
+            $(BUILD)/libneap.so $(BUILD)/neap.pc
+AGAIN    = $(MAKE) -s --no-print-directory
+
+all: $(PRODUCTS) ## build the command, the Lua module and the C library
+
+run: ## install what is missing, build, and run the tour (RUN=script.lua)
+	@.ci/deps build
+	+@$(AGAIN) $(BUILD)/neap
+	@$(BUILD)/neap $(RUN)
+
+test: ## install what is missing, build, and run the specs (SPEC=spec/sync)
+	@.ci/deps build test
+	+@$(AGAIN) specs-ready
+	@.ci/spec $(BUILD) $(SPEC)
+
+SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all
+asan: ## the same with ASan, UBSan and the leak check
+	@.ci/deps build test
+	+@$(AGAIN) $(BUILD)/neap.so
+	+@$(AGAIN) specs-ready BUILD=$(BUILD)/asan LDFLAGS="$(SANITIZE)" \
+	  CFLAGS="-O1 -g -fno-omit-frame-pointer $(SANITIZE)"
+	@.ci/spec $(BUILD)/asan $(SPEC)
+
+lint: ## luacheck, layers, globals, long files, formatting
+	@.ci/deps build lint
+	@CLANG_FORMAT="$(CLANG_FORMAT)" LUA="$(LUA)" .ci/lint
+
+fmt: ## format the C sources
+	$(Q)$(CLANG_FORMAT) -i $(C_FILES)
+
+examples: all $(EXAMPLES) ## build the embedding examples
+
+bench: all ## measure speed (BENCH=name for one of them)
+	$(Q)$(BUILD)/neap bench/run.lua $(BENCH)
+
+bench-count: all ## count instructions per operation, against the limits
+	@.ci/deps bench
+	$(Q)$(BUILD)/neap bench/count.lua $(BENCH)
+
+deps: ## install what building, testing and lint need (apt)
+	@.ci/deps build test lint
+
+install: all ## install below $(DESTDIR)$(PREFIX)
+	install -D -m 755 $(BUILD)/neap $(DESTDIR)$(PREFIX)/bin/neap
+	install -D -m 755 $(BUILD)/neap.so $(DESTDIR)$(PREFIX)/lib/lua/5.4/neap.so
+	install -D -m 644 $(BUILD)/libneap.a $(DESTDIR)$(PREFIX)/lib/libneap.a
+	install -D -m 755 $(BUILD)/libneap.so $(DESTDIR)$(PREFIX)/lib/libneap.so.0
+	ln -sf libneap.so.0 $(DESTDIR)$(PREFIX)/lib/libneap.so
+	install -D -m 644 $(BUILD)/neap.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig/neap.pc
+	install -D -m 644 src/neap.h $(DESTDIR)$(PREFIX)/include/neap.h
+
+uninstall: ## remove what install put there
+	cd $(DESTDIR)$(PREFIX) && rm -f bin/neap lib/lua/5.4/neap.so \
+	  lib/libneap.a lib/libneap.so lib/libneap.so.0 lib/pkgconfig/neap.pc \
+	  include/neap.h
+
+clean: ## remove what was built
+	rm -rf $(BUILD)
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | \
+	  expand -t 14
+
+specs-ready: all $(EMBED)
+
+$(BUILD)/neap: $(MAIN_OBJ) $(BUILD)/libneap.a
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+# Loaded by an interpreter that has the symbols of Lua.
+$(BUILD)/neap.so: $(LIB_OBJ)
+	$(Q)$(CC) -shared $(LDFLAGS) -o $@ $^ $(UV_LIBS) -lm -lpthread
+
+$(BUILD)/libneap.so: $(LIB_OBJ)
+	$(Q)$(CC) -shared -Wl,-soname,libneap.so.0 $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(BUILD)/libneap.a: $(LIB_OBJ)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(BUILD)/neap.pc: Makefile
+	$(Q)mkdir -p $(@D) && printf '%s\n' 'Name: neap' 'Version: $(VERSION)' \
+	  'Description: embeddable async scripting host for Lua' \
+	  'Requires: $(LUA_PC) libuv' 'Libs: -L$(PREFIX)/lib -lneap' \
+	  'Libs.private: -lm -lpthread' 'Cflags: -I$(PREFIX)/include' > $@
+
+$(BUILD)/obj/%.o: src/%.c Makefile
+	$(if $(PKG_LIBS),,$(error Lua 5.4 or libuv is missing: try "make deps"))
+	@mkdir -p $(@D) && echo "  cc $<"
+	$(Q)$(CC) $(C_FLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/obj/lua_sources.o: $(BUILD)/lua_sources.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(C_FLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/lua_sources.c: src/embed.lua $(LUA_SRC) $(LUA_DIRS)
+	@mkdir -p $(@D)
+	$(Q)$(LUA) src/embed.lua $@ $(LUA_SRC)
+
+# Programs that embed neap: the examples, and those of the specs.
+BUILD_PROGRAM = mkdir -p $(@D) && $(CC) $(C_FLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+$(BUILD)/embed/%: spec/embed/%.c $(BUILD)/libneap.a
+	$(Q)$(BUILD_PROGRAM)
+$(BUILD)/examples/%: examples/%.c $(BUILD)/libneap.a
+	$(Q)$(BUILD_PROGRAM)
+
+-include $(patsubst %.o,%.d,$(LIB_OBJ) $(MAIN_OBJ))
+.DELETE_ON_ERROR:
+.PHONY: all run test asan lint fmt examples bench bench-count deps install \
+  uninstall clean help specs-ready
