@@ -1,0 +1,34 @@
+/*
+ * bufpool.h: memory for received bytes. The loop owns one 64 KiB buffer that
+ * every read goes into; a stream keeps what it cannot hand on at once. Small
+ * buffers and 64 KiB ones that became empty are kept for the next stream, so
+ * that an idle connection owns none and a busy one allocates none.
+ */
+#ifndef NP_BUFPOOL_H
+#define NP_BUFPOOL_H
+
+#include <stddef.h>
+
+#include "base/buf.h"
+#include "core/host.h"
+
+typedef struct np_bufpool np_bufpool;
+
+enum { NP_READ_SIZE = 64 * 1024 };
+
+/* The loop's buffer of NP_READ_SIZE bytes: what is read into it must have been
+ * handed to np_bufpool_append, or is lost, at the next read. NULL when memory
+ * is out. */
+char *np_bufpool_shared(np_host *h);
+
+/* Appends n bytes at `data` to b. If they fill much of the loop's own buffer
+ * and b is empty, b takes that buffer over. 0 or UV_ENOMEM (b unchanged). */
+int np_bufpool_append(np_host *h, np_buf *b, char *data, size_t n);
+
+/* Takes the memory of b back; b is empty afterwards. */
+void np_bufpool_release(np_host *h, np_buf *b);
+
+/* Frees everything: the host closes and no stream is left. */
+void np_bufpool_close(np_host *h);
+
+#endif

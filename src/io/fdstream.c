@@ -1,0 +1,78 @@
+/*
+ * fdstream.c: Streams made of descriptors that exist already.
+ */
+#include "io/fdstream.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/class.h"
+#include "base/err.h"
+#include "io/stream.h"
+#include "io/uvwire.h"
+
+/* stream_fd(fd) -> Stream | nil, err. The Stream owns the descriptor from
+ * then on. */
+static int core_stream_fd(lua_State *L) {
+  np_host *h = np_gethost(L);
+  int fd = (int)np_checkinteger(L, 1, 0, INT32_MAX);
+  np_stream *s = np_stream_new(L, h);
+  np_wire *wire;
+  int r = fcntl(fd, F_GETFD) < 0 ? uv_translate_sys_error(errno)
+                                 : np_uvwire_open(h, fd, &wire);
+  if (r < 0) return np_fail_uv(L, r, "stream of descriptor %d", fd);
+  np_stream_attach(s, wire);
+  return 1;
+}
+
+/* [.. Stream] attaches fd to it, or closes fd; 0 or an error */
+static int attach_socket(np_stream *s, int fd) {
+  np_wire *wire;
+  int r = np_uvwire_socket(s->base.host, fd, AF_UNIX, &wire);
+  if (r < 0) {
+    close(fd);
+  } else {
+    np_stream_attach(s, wire);
+  }
+  return r;
+}
+
+/* pair() -> two connected Streams | nil, err */
+static int core_pair(lua_State *L) {
+  np_host *h = np_gethost(L);
+  np_stream *a = np_stream_new(L, h);
+  np_stream *b = np_stream_new(L, h);
+  int fds[2];
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) <
+      0) {
+    return np_fail_uv(L, uv_translate_sys_error(errno), "pair");
+  }
+  int r = attach_socket(a, fds[0]);
+  int r2 = attach_socket(b, fds[1]);
+  if (r == 0) r = r2;
+  if (r < 0) {
+    np_stream_close(a, false);
+    np_stream_close(b, false);
+    return np_fail_uv(L, r, "pair");
+  }
+  return 2;
+}
+
+/* stream_limit(s, n): how long a line may be. */
+static int core_stream_limit(lua_State *L) {
+  np_stream *s = np_stream_check(L, 1);
+  s->limit = (size_t)np_checkinteger(L, 2, 1, LUA_MAXINTEGER);
+  return 0;
+}
+
+void np_fdstream_open(lua_State *L, np_host *h) {
+  static const luaL_Reg functions[] = {
+      {"stream_fd", core_stream_fd},
+      {"pair", core_pair},
+      {"stream_limit", core_stream_limit},
+      {NULL, NULL},
+  };
+  np_setfuncs(L, h, functions);
+}

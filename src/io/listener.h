@@ -1,0 +1,21 @@
+/*
+ * listener.h: the class Listener: listening sockets and accept.
+ */
+#ifndef NP_LISTENER_H
+#define NP_LISTENER_H
+
+#include "core/host.h"
+
+typedef struct np_listener np_listener;
+
+/* Takes over a socket that is bound, listening and non-blocking. After an
+ * error the caller still owns fd. */
+int np_listener_add(np_listener *l, int fd);
+
+/* The listener that an argument is, open. **raises** */
+np_listener *np_listener_check(lua_State *L, int arg);
+
+/* Registers the class, and listener, listener_ahead of neap.core. */
+void np_listener_open(lua_State *L, np_host *h);
+
+#endif

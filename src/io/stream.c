@@ -1,0 +1,390 @@
+/*
+ * stream.c: the life of a Stream and the waiting on it.
+ *
+ * open     attached to a wire; methods work
+ * closing  closed for Lua: methods raise CLOSED, waiters have got it. What was
+ *          written is still sent, as long as the peer takes some of it within
+ *          NP_STREAM_LINGER seconds. If the peer has sent bytes that nobody
+ *          read, closing at once would make the system reset the connection,
+ *          and the peer could lose our last bytes: then our direction is
+ *          ended, and what comes is dropped until the peer ends too, for at
+ *          most NP_STREAM_LINGER seconds.
+ * closed   the wire has said on_closed; s->wire is NULL
+ *
+ * Libuv's callbacks reach this file through the wire, and touch no Lua.
+ */
+#include "io/stream.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#include "base/addr.h"
+#include "base/err.h"
+#include "io/bufpool.h"
+
+/* ---- keeping the loop alive -------------------------------------------- */
+
+void np_stream_ref(np_stream *s) {
+  if (s->nrefs++ == 0) s->wire->cls->ref(s->wire, true);
+}
+
+void np_stream_unref(np_stream *s) {
+  if (--s->nrefs == 0 && s->wire) s->wire->cls->ref(s->wire, false);
+}
+
+/* ---- waiting ----------------------------------------------------------- */
+
+static void end_wait(np_swait *w) {
+  np_timer_stop(w->stream->base.host, &w->timer);
+  np_list_remove(&w->link);
+  np_stream_unref(w->stream);
+}
+
+void np_stream_wake(np_swait *w, int status) {
+  if (!w->wait.task) return;
+  w->status = status;
+  end_wait(w);
+  np_wake(&w->wait);
+}
+
+bool np_stream_cancel(np_wait *wait) {
+  end_wait(np_container_of(wait, np_swait, wait));
+  return true;
+}
+
+static void on_timeout(np_timer *t) {
+  np_stream_wake(np_container_of(t, np_swait, timer), UV_ETIMEDOUT);
+}
+
+int np_stream_park(lua_State *L, np_swait *w, const np_wait_class *cls) {
+  np_stream *s = w->stream;
+  np_host *h = s->base.host;
+  w->status = 0;
+  if (s->timeout < HUGE_VAL && w->mark != NP_UNTIL_CLOSED) {
+    w->timer = (np_timer){.fire = on_timeout};
+    int r = np_timer_start(h, &w->timer, np_deadline(h, s->timeout));
+    if (r < 0) return np_stream_fail(L, s, r, w->what);
+  }
+  if (w != &s->reader) np_list_append(&s->waiters, &w->link);
+  np_stream_ref(s);
+  return np_park(L, h, &w->wait, cls);
+}
+
+np_swait *np_stream_waiter(lua_State *L, np_stream *s, const char *what,
+                           size_t mark) {
+  np_swait *w = &s->writer;
+  if (np_wait_busy(&w->wait)) w = lua_newuserdatauv(L, sizeof(*w), 0);
+  *w = (np_swait){.stream = s, .what = what, .mark = mark};
+  np_list_init(&w->link);
+  return w;
+}
+
+/* Wakes those who wait for no more than `unsent` bytes to be unsent. */
+void np_stream_wake_all(np_stream *s, size_t unsent, int status) {
+  np_link *link = s->waiters.next;
+  while (link != &s->waiters) {
+    np_swait *w = np_container_of(link, np_swait, link);
+    link = link->next;
+    if (w->mark != NP_UNTIL_CLOSED && unsent <= w->mark) {
+      np_stream_wake(w, status);
+    }
+  }
+}
+
+/* ---- failures ---------------------------------------------------------- */
+
+/* Writes "tcp read 127.0.0.1:80", or without an address where there is none. */
+static void describe(np_stream *s, const char *what, char *buf, size_t size) {
+  struct sockaddr_storage addr;
+  int len = sizeof(addr);
+  const char *kind = s->wire ? s->wire->kind : "stream";
+  int n = snprintf(buf, size, "%s %s", kind, what);
+  if (n < 0 || (size_t)n + 1 >= size) return;
+  if (!s->wire || s->wire->cls->name(s->wire, true, &addr, &len) < 0) return;
+  char text[128];
+  np_addr_format((struct sockaddr *)&addr, (socklen_t)len, text, sizeof(text));
+  if (*text) snprintf(buf + n, size - (size_t)n, " %s", text);
+}
+
+void np_stream_describe(np_wait *wait, char *buf, size_t size) {
+  np_swait *w = np_container_of(wait, np_swait, wait);
+  describe(w->stream, w->what, buf, size);
+}
+
+int np_stream_fail(lua_State *L, np_stream *s, int uv, const char *what) {
+  char text[160];
+  describe(s, what, text, sizeof(text));
+  if (uv == UV_ETIMEDOUT) {
+    np_fail(L, "TIMEOUT", "%s: timed out", text);
+  } else {
+    np_fail_uv(L, uv, "%s", text);
+  }
+  lua_pushstring(L, what);
+  lua_setfield(L, -2, "op");
+  return 2;
+}
+
+int np_stream_unfinished(lua_State *L, np_swait *w) {
+  if (w->status == UV_ECANCELED) {
+    return np_raise(L, "CLOSED", "stream was closed during %s", w->what);
+  }
+  return np_stream_fail(L, w->stream, w->status, w->what);
+}
+
+void np_stream_checkopen(lua_State *L, np_stream *s) {
+  if (s->closing) np_raise(L, "CLOSED", "stream is closed");
+}
+
+/* ---- opening ----------------------------------------------------------- */
+
+static np_stream *of_handle(np_handle *b) {
+  return np_container_of(b, np_stream, base);
+}
+
+/* The host closes: nothing lingers. */
+static void stream_shut(np_handle *b) {
+  np_stream *s = of_handle(b);
+  np_timer_stop(b->host, &s->linger);
+  if (!s->wire || s->wire_closing) return;
+  if (!s->closing) np_keep(b->host);  // dropped in on_closed
+  s->closing = s->wire_closing = true;
+  s->wire->cls->close(s->wire, false);
+}
+
+static void stream_destroy(np_handle *b) {
+  np_stream *s = of_handle(b);
+  np_host *h = b->host;
+  np_bufpool_release(h, &s->in);
+  np_buf_release(&s->sending, h->alloc, h->alloc_ud);
+  np_buf_release(&s->queued, h->alloc, h->alloc_ud);
+  np_free(h, s, sizeof(*s));
+}
+
+static const np_handle_class handle_class = {stream_shut, stream_destroy};
+
+np_stream *np_stream_new(lua_State *L, np_host *h) {
+  np_stream **box = lua_newuserdatauv(L, sizeof(*box), 0);
+  *box = NULL;
+  np_class_set(L, &np_stream_class);
+  np_stream *s = np_alloc(h, sizeof(*s));
+  if (!s) luaL_error(L, "not enough memory");
+  *s = (np_stream){
+      .timeout = HUGE_VAL,
+      .limit = NP_STREAM_LIMIT,
+      .high = NP_STREAM_HIGH,
+      .closing = true,
+  };
+  s->reader.stream = s->writer.stream = s;
+  s->reader.what = "read";
+  np_list_init(&s->reader.link);
+  np_list_init(&s->waiters);
+  np_handle_init(&s->base, h, &handle_class);
+  *box = s;
+  return s;
+}
+
+static void on_closed(void *user);
+
+static const np_wire_user callbacks = {
+    .room = np_stream_room,
+    .on_read = np_stream_on_read,
+    .on_end = np_stream_on_end,
+    .on_written = np_stream_on_written,
+    .on_closed = on_closed,
+};
+
+void np_stream_attach(np_stream *s, np_wire *w) {
+  w->callbacks = &callbacks;
+  w->user = s;
+  s->wire = w;
+  s->closing = false;
+  np_hold(&s->base);
+  np_handle_list(&s->base);
+}
+
+/* ---- closing ----------------------------------------------------------- */
+
+static void on_closed(void *user) {
+  np_stream *s = user;
+  np_host *h = s->base.host;
+  s->wire = NULL;
+  np_timer_stop(h, &s->linger);
+  np_handle_unlist(&s->base);
+  np_link *link;
+  while ((link = np_list_first(&s->waiters)) != NULL) {
+    np_stream_wake(np_container_of(link, np_swait, link), 0);
+  }
+  np_unkeep(h);
+  np_release(&s->base);
+}
+
+static void close_wire(np_stream *s, bool reset) {
+  np_timer_stop(s->base.host, &s->linger);
+  s->wire_closing = true;
+  s->wire->cls->close(s->wire, reset);
+}
+
+/* Once a second while closing: is there progress? Dropping what a peer sends
+ * is none. */
+static void on_linger(np_timer *t) {
+  np_stream *s = np_container_of(t, np_stream, linger);
+  np_host *h = s->base.host;
+  size_t unsent = np_stream_unsent(s);
+  if (unsent < s->linger_unsent) s->linger_left = NP_STREAM_LINGER;
+  s->linger_unsent = unsent;
+  if (--s->linger_left == 0 ||
+      np_timer_start(h, t, np_now(h) + NP_SECOND) < 0) {
+    close_wire(s, unsent > 0);
+  }
+}
+
+/* Starts the clock of a phase of closing; false for want of memory. */
+static bool start_linger(np_stream *s) {
+  np_host *h = s->base.host;
+  np_timer_stop(h, &s->linger);
+  s->linger = (np_timer){.fire = on_linger};
+  s->linger_left = NP_STREAM_LINGER;
+  s->linger_unsent = np_stream_unsent(s);
+  return np_timer_start(h, &s->linger, np_now(h) + NP_SECOND) == 0;
+}
+
+/* Ends our direction and drops what comes until the peer ends its own. */
+static bool start_discarding(np_stream *s) {
+  np_wire *w = s->wire;
+  if (!s->wrote || s->end || !w->cls->unread || !w->cls->unread(w)) {
+    return false;
+  }
+  s->discarding = true;
+  s->shut = true;
+  return np_stream_end_sending(s) == 0 && start_linger(s) &&
+         w->cls->start(w) == 0;
+}
+
+void np_stream_closing(np_stream *s) {
+  if (s->wire_closing) return;
+  if (!s->write_error && np_stream_unsent(s) > 0) {
+    if (np_timer_running(&s->linger) || start_linger(s)) return;
+    close_wire(s, true);
+  } else if (s->write_error || s->discarding || !start_discarding(s)) {
+    close_wire(s, false);
+  }
+}
+
+void np_stream_close(np_stream *s, bool reset) {
+  if (!s->wire || s->wire_closing) return;
+  if (!s->closing) {
+    s->closing = true;
+    np_keep(s->base.host);
+    np_stream_ref(s);
+    np_stream_wake(&s->reader, UV_ECANCELED);
+    np_stream_wake_all(s, 0, UV_ECANCELED);
+    // a reader that was woken before still takes its bytes
+    if (!np_wait_busy(&s->reader.wait)) {
+      np_bufpool_release(s->base.host, &s->in);
+    }
+    if (!reset) np_stream_closing(s);
+  }
+  if (reset && !s->wire_closing) close_wire(s, true);
+}
+
+/* ---- the class --------------------------------------------------------- */
+
+np_stream *np_stream_check(lua_State *L, int arg) {
+  np_stream *s = *(np_stream **)np_checkclass(L, arg, &np_stream_class);
+  if (!s) np_raise(L, "CLOSED", "stream was collected");
+  return s;
+}
+
+np_stream *np_stream_self(lua_State *L) {
+  np_stream *s = *(np_stream **)np_checkself(L);
+  if (!s) np_raise(L, "CLOSED", "stream was collected");
+  return s;
+}
+
+static int stream_close(lua_State *L) {
+  np_stream **box = np_checkself(L);
+  if (*box) np_stream_close(*box, false);
+  return 0;
+}
+
+static int stream_abort(lua_State *L) {
+  np_stream **box = np_checkself(L);
+  if (*box) np_stream_close(*box, true);
+  return 0;
+}
+
+static int stream_closed(lua_State *L) {
+  np_stream **box = np_checkself(L);
+  lua_pushboolean(L, !*box || (*box)->closing);
+  return 1;
+}
+
+static int wait_closed_finish(lua_State *L, np_wait *wait) {
+  (void)wait;
+  lua_pushboolean(L, true);
+  return 1;
+}
+
+static const np_wait_class wait_closed_class = {
+    .name = "stream close",
+    .describe = np_stream_describe,
+    .cancel = np_stream_cancel,
+    .finish = wait_closed_finish,
+};
+
+static int stream_wait_closed(lua_State *L) {
+  np_stream *s = np_stream_self(L);
+  np_checkwait(L, s->base.host);
+  np_swait *w = np_stream_waiter(L, s, "close", NP_UNTIL_CLOSED);
+  if (s->wire) return np_stream_park(L, w, &wait_closed_class);
+  return np_settle(L, s->base.host, &w->wait, &wait_closed_class);
+}
+
+static int stream__gc(lua_State *L) {
+  np_stream **box = np_checkself(L);
+  np_stream *s = *box;
+  *box = NULL;
+  if (s) {
+    np_stream_close(s, false);
+    np_release(&s->base);
+  }
+  return 0;
+}
+
+static const luaL_Reg methods[] = {
+    {"read", np_stream_m_read},
+    {"readexactly", np_stream_m_readexactly},
+    {"readline", np_stream_m_readline},
+    {"readuntil", np_stream_m_readuntil},
+    {"readall", np_stream_m_readall},
+    {"peek", np_stream_m_peek},
+    {"lines", np_stream_m_lines},
+    {"chunks", np_stream_m_chunks},
+    {"write", np_stream_m_write},
+    {"flush", np_stream_m_flush},
+    {"shutdown", np_stream_m_shutdown},
+    {"timeout", np_stream_m_timeout},
+    {"nodelay", np_stream_m_nodelay},
+    {"keepalive", np_stream_m_keepalive},
+    {"peername", np_stream_m_peername},
+    {"sockname", np_stream_m_sockname},
+    {"fileno", np_stream_m_fileno},
+    {"close", stream_close},
+    {"abort", stream_abort},
+    {"closed", stream_closed},
+    {"wait_closed", stream_wait_closed},
+    {NULL, NULL},
+};
+
+static const luaL_Reg metamethods[] = {
+    {"__gc", stream__gc},
+    {"__tostring", np_stream_m_tostring},
+    {NULL, NULL},
+};
+
+const np_class np_stream_class = {"Stream", methods, metamethods};
+
+void np_stream_open(lua_State *L, np_host *h) {
+  np_class_register(L, h, &np_stream_class);
+  np_setfuncs(L, h, np_stream_write_core);
+}

@@ -1,0 +1,202 @@
+/*
+ * stream.h: the class Stream over a wire. The np_stream is C memory with two
+ * holders: its userdata and, until it has closed, its wire. The parts:
+ *   stream.c        life: attach, close, linger, waiting
+ *   stream_read.c   the receive buffer, the read rules and methods
+ *   stream_write.c  the send queue, write, flush, shutdown
+ *   stream_info.c   addresses, options, tostring
+ */
+#ifndef NP_STREAM_H
+#define NP_STREAM_H
+
+#include <lua.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/class.h"
+#include "core/host.h"
+#include "io/handle.h"
+#include "io/wire.h"
+
+typedef struct np_stream np_stream;
+typedef struct np_read_op np_read_op;
+
+enum {
+  NP_STREAM_LIMIT = 64 * 1024, /* default longest line */
+  NP_STREAM_HIGH = 64 * 1024,  /* high-water mark, both directions */
+  NP_STREAM_LINGER = 5,        /* seconds without progress after close() */
+};
+
+/* A task that waits on a stream: the reader, a writer, or for its end. */
+typedef struct np_swait {
+  np_wait wait;
+  np_link link; /* in s->waiters (not the reader) */
+  np_stream *stream;
+  np_timer timer;   /* the stream's timeout */
+  const char *what; /* "read", "write", ... */
+  size_t mark;      /* woken when no more than this is unsent */
+  int status;       /* why it was woken: 0, UV_ETIMEDOUT, or UV_ECANCELED
+                         because the stream was closed */
+} np_swait;
+
+#define NP_UNTIL_CLOSED SIZE_MAX /* a mark: woken when the wire has closed */
+
+struct np_stream {
+  np_handle base;
+  np_wire *wire;      /* NULL before np_stream_attach and once closed */
+  lua_Number timeout; /* seconds; HUGE_VAL: none */
+
+  /* reading */
+  np_swait reader;      /* the one task that may wait for bytes */
+  const np_read_op *op; /* what it asked for, and the arguments: */
+  size_t want;
+  const char *separator; /* on the waiting task's Lua stack */
+  size_t separator_size;
+  size_t scanned; /* the separator is not in these first bytes */
+  np_buf in;      /* received, not yet read */
+  size_t limit;   /* longest line */
+  int end;        /* after `in`: UV_EOF or an error; 0: more may come */
+
+  /* writing */
+  np_swait writer; /* of the first writer that waits; others allocate */
+  np_link waiters; /* np_swait: writers, flushes, waits for the end */
+  np_buf sending;  /* under way: the wire reads it */
+  np_buf queued;   /* behind it */
+  size_t high;     /* writers wait while more is unsent */
+  int write_error; /* writing has failed for good */
+
+  /* closing */
+  np_timer linger;
+  size_t linger_unsent; /* at the last tick */
+  uint8_t linger_left;  /* ticks */
+
+  uint32_t nrefs;        /* waits, closing: they keep the loop alive */
+  bool reading : 1;      /* the wire is delivering */
+  bool wrote : 1;        /* something was sent */
+  bool shut : 1;         /* shutdown was called */
+  bool shut_done : 1;    /* and passed to the wire */
+  bool closing : 1;      /* closed for Lua */
+  bool discarding : 1;   /* closed: what arrives is dropped until the end */
+  bool wire_closing : 1; /* wire->close was called */
+};
+
+extern const np_class np_stream_class;
+
+/* [..] -> [.. Stream]  A Stream without a wire, closed for Lua so far.
+ * **raises** for want of memory */
+np_stream *np_stream_new(lua_State *L, np_host *h);
+
+/* Gives it the wire, which must be open, and opens it for Lua. */
+void np_stream_attach(np_stream *s, np_wire *w);
+
+/* The stream that an argument is. **raises** if it is none */
+np_stream *np_stream_check(lua_State *L, int arg);
+
+/* Closes it: waiters get CLOSED; what was written is still sent, unless
+ * `reset`. Idempotent. Plain. */
+void np_stream_close(np_stream *s, bool reset);
+
+/* --- reading: another file may define its own np_read_op --- */
+
+enum { NP_READ_MORE = -1, NP_READ_LIMIT = -2 };
+
+struct np_read_op {
+  /* How many bytes at the head of s->in make a result; NP_READ_MORE: not yet;
+   * NP_READ_LIMIT: too many without one. Plain. */
+  ptrdiff_t (*rule)(np_stream *s);
+
+  /* The rule holds for n bytes: pushes results, consumes. */
+  int (*take)(lua_State *L, np_stream *s, size_t n);
+
+  /* The stream has ended (s->end is UV_EOF) and the rule does not hold. */
+  int (*at_end)(lua_State *L, np_stream *s);
+
+  bool bounded; /* NP_READ_LIMIT is about s->want, not about s->limit */
+};
+
+/* Raises where s cannot be read now (CLOSED, CANCELLED, BUSY). Call it before
+ * np_stream_read. **raises**, **waits** */
+void np_stream_checkread(lua_State *L, np_stream *s);
+
+/* Waits until the rule holds or the stream has ended. s->want and the
+ * separator were set by the caller. **waits** */
+int np_stream_read(lua_State *L, np_stream *s, const np_read_op *op);
+
+/* The same with a wait class of its own, whose finish ends with
+ * np_stream_read_finish. **waits** */
+int np_stream_wait(lua_State *L, np_stream *s, const np_read_op *op,
+                   const np_wait_class *cls);
+int np_stream_read_finish(lua_State *L, np_wait *w);
+
+/* Takes n bytes off the receive buffer. */
+void np_stream_consume(np_stream *s, size_t n);
+
+/* --- what follows is between the stream_*.c files --- */
+
+/* Self of a method; raises CLOSED in a finalizer that outlives it. */
+np_stream *np_stream_self(lua_State *L);
+
+/* Raises CLOSED if it was closed. */
+void np_stream_checkopen(lua_State *L, np_stream *s);
+
+/* [..] -> [.. nil err], 2: what failed, as "tcp read 127.0.0.1:80: ...". */
+int np_stream_fail(lua_State *L, np_stream *s, int uv, const char *what);
+
+/* Raises or pushes for a wait that did not end with what it waited for;
+ * w->status is not 0. */
+int np_stream_unfinished(lua_State *L, np_swait *w);
+
+/* Parks on w, which is free; cls->cancel must be np_stream_cancel. */
+int np_stream_park(lua_State *L, np_swait *w, const np_wait_class *cls);
+void np_stream_wake(np_swait *w, int status);
+bool np_stream_cancel(np_wait *w);
+void np_stream_describe(np_wait *w, char *buf, size_t size);
+
+/* A free np_swait: s->writer, or a userdata pushed on the stack. */
+np_swait *np_stream_waiter(lua_State *L, np_stream *s, const char *what,
+                           size_t mark);
+void np_stream_wake_all(np_stream *s, size_t unsent, int status);
+
+/* Whether the loop must stay for this stream. */
+void np_stream_ref(np_stream *s);
+void np_stream_unref(np_stream *s);
+
+/* Next step of a close: send, discard, close the wire. */
+void np_stream_closing(np_stream *s);
+
+size_t np_stream_unsent(const np_stream *s);
+int np_stream_end_sending(np_stream *s);
+void np_stream_start(np_stream *s);
+
+/* The parts' callbacks from the wire. */
+np_wire_room np_stream_room(void *user);
+void np_stream_on_read(void *user, char *data, size_t n);
+void np_stream_on_end(void *user, int status);
+void np_stream_on_written(void *user, int status);
+
+/* The parts' functions of neap.core, and methods. */
+extern const luaL_Reg np_stream_write_core[];
+int np_stream_m_read(lua_State *L);
+int np_stream_m_readexactly(lua_State *L);
+int np_stream_m_readline(lua_State *L);
+int np_stream_m_readuntil(lua_State *L);
+int np_stream_m_readall(lua_State *L);
+int np_stream_m_peek(lua_State *L);
+int np_stream_m_lines(lua_State *L);
+int np_stream_m_chunks(lua_State *L);
+int np_stream_m_write(lua_State *L);
+int np_stream_m_flush(lua_State *L);
+int np_stream_m_shutdown(lua_State *L);
+int np_stream_m_timeout(lua_State *L);
+int np_stream_m_nodelay(lua_State *L);
+int np_stream_m_keepalive(lua_State *L);
+int np_stream_m_peername(lua_State *L);
+int np_stream_m_sockname(lua_State *L);
+int np_stream_m_fileno(lua_State *L);
+int np_stream_m_tostring(lua_State *L);
+
+void np_stream_open(lua_State *L, np_host *h);
+
+#endif

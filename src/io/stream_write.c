@@ -1,0 +1,277 @@
+/*
+ * stream_write.c: how bytes get from scripts to the wire.
+ *
+ * A write is tried at once. What the wire does not take is copied into
+ * s->queued; when nothing is under way, that buffer becomes s->sending, which
+ * the wire reads from until on_written. Each call queues all its bytes before
+ * its task waits, so they go out in one piece and in the order of the calls,
+ * and a write that is cancelled or times out has only stopped waiting. A
+ * writer waits while more than s->high bytes are unsent.
+ */
+#include "io/stream.h"
+
+#include "base/err.h"
+
+enum { MAX_PIECES = 32 }; /* of a list, per system call */
+
+/* ---- the send queue ---------------------------------------------------- */
+
+size_t np_stream_unsent(const np_stream *s) {
+  size_t n = np_buf_size(&s->queued);
+  if (np_buf_size(&s->sending) > 0) n += s->wire->cls->unsent(s->wire);
+  return n;
+}
+
+static bool is_idle(const np_stream *s) {
+  return np_buf_size(&s->sending) == 0 && np_buf_size(&s->queued) == 0;
+}
+
+static void release(np_stream *s, np_buf *b) {
+  np_buf_release(b, s->base.host->alloc, s->base.host->alloc_ud);
+}
+
+/* Writing has failed for good: nothing queued will be sent. (What is under way
+ * stays until on_written.) */
+static void fail_writing(np_stream *s, int status) {
+  if (!s->write_error) s->write_error = status;
+  release(s, &s->queued);
+  np_stream_wake_all(s, 0, s->write_error);
+}
+
+/* Ends our direction: now if all is sent, else after it. */
+int np_stream_end_sending(np_stream *s) {
+  if (s->shut_done || !is_idle(s)) return 0;
+  s->shut_done = true;
+  return s->wire->cls->shutdown(s->wire);
+}
+
+static void send_queued(np_stream *s) {
+  if (np_buf_size(&s->sending) > 0 || np_buf_size(&s->queued) == 0) return;
+  np_buf unused = s->sending;
+  s->sending = s->queued;
+  s->queued = unused;
+  int r = s->wire->cls->write(s->wire, np_buf_data(&s->sending),
+                              np_buf_size(&s->sending));
+  if (r < 0) {
+    release(s, &s->sending);
+    fail_writing(s, r);
+  }
+}
+
+void np_stream_on_written(void *user, int status) {
+  np_stream *s = user;
+  release(s, &s->sending);
+  if (status < 0) {
+    fail_writing(s, status);
+  } else {
+    send_queued(s);
+  }
+  if (!s->write_error) np_stream_wake_all(s, np_stream_unsent(s), 0);
+  if (s->shut && !s->write_error) np_stream_end_sending(s);
+  if (s->closing) np_stream_closing(s);
+}
+
+/* Sends what can be sent at once; the number of bytes or an error. */
+static ssize_t try_pieces(np_stream *s, const uv_buf_t *pieces, unsigned n) {
+  if (!is_idle(s)) return 0;
+  ssize_t r = s->wire->cls->try_write(s->wire, pieces, n);
+  return r == UV_EAGAIN ? 0 : r;
+}
+
+/* Sends or queues the pieces. 0, or an error after which s cannot write. */
+static int push_pieces(np_stream *s, const uv_buf_t *pieces, unsigned n) {
+  np_host *h = s->base.host;
+  ssize_t sent = try_pieces(s, pieces, n);
+  s->wrote = true;
+  if (sent < 0) {
+    fail_writing(s, (int)sent);
+    return (int)sent;
+  }
+  for (unsigned i = 0; i < n; i++) {
+    size_t skip = (size_t)sent < pieces[i].len ? (size_t)sent : pieces[i].len;
+    sent -= (ssize_t)skip;
+    if (np_buf_append(&s->queued, pieces[i].base + skip, pieces[i].len - skip,
+                      h->alloc, h->alloc_ud) < 0) {
+      fail_writing(s, UV_ENOMEM);  // part of the message may have gone out
+      return UV_ENOMEM;
+    }
+  }
+  return 0;
+}
+
+/* ---- gathering arguments ----------------------------------------------- */
+
+typedef struct gather {
+  np_stream *stream;
+  uv_buf_t pieces[MAX_PIECES];
+  unsigned n;
+  int status; /* the first error; then nothing more is sent */
+} gather;
+
+static void gather_flush(gather *g) {
+  if (g->n > 0 && g->status == 0) {
+    g->status = push_pieces(g->stream, g->pieces, g->n);
+  }
+  g->n = 0;
+}
+
+static void gather_add(gather *g, const char *data, size_t size) {
+  if (size == 0) return;
+  if (g->n == MAX_PIECES) gather_flush(g);
+  g->pieces[g->n++] = (uv_buf_t){.base = (char *)data, .len = size};
+}
+
+/* Every argument is a string or a list of strings (or numbers, as in
+ * io.write). Checked before anything is sent. */
+static void check_arguments(lua_State *L, int first, int last) {
+  for (int arg = first; arg <= last; arg++) {
+    if (!lua_istable(L, arg)) {
+      if (!lua_isstring(L, arg)) np_typeerror(L, arg, "string or list");
+      continue;
+    }
+    lua_Integer n = (lua_Integer)lua_rawlen(L, arg);
+    for (lua_Integer i = 1; i <= n; i++) {
+      int type = lua_rawgeti(L, arg, i);
+      if (type != LUA_TSTRING && type != LUA_TNUMBER) {
+        np_argerror(L, arg, "list of strings expected, got %s at index %I",
+                    luaL_typename(L, -1), (LUAI_UACINT)i);
+      }
+      lua_pop(L, 1);
+    }
+  }
+}
+
+/* [..] -> [.. text of each number in the list] */
+static void gather_list(lua_State *L, gather *g, int arg) {
+  lua_Integer n = (lua_Integer)lua_rawlen(L, arg);
+  for (lua_Integer i = 1; i <= n; i++) {
+    bool is_number = lua_rawgeti(L, arg, i) == LUA_TNUMBER;
+    if (is_number) luaL_checkstack(L, 4, "too many numbers in a list");
+    size_t size;
+    const char *data = lua_tolstring(L, -1, &size);
+    gather_add(g, data, size);
+    if (!is_number) lua_pop(L, 1);  // the list holds the string
+  }
+}
+
+/* Sends or queues the arguments first to last; 0 or an error. */
+static int send_arguments(lua_State *L, np_stream *s, int first, int last) {
+  gather g;
+  g.stream = s;
+  g.n = 0;
+  g.status = 0;
+  for (int arg = first; arg <= last; arg++) {
+    if (lua_istable(L, arg)) {
+      gather_list(L, &g, arg);
+    } else {
+      size_t size;
+      const char *data = lua_tolstring(L, arg, &size);
+      gather_add(&g, data, size);
+    }
+  }
+  gather_flush(&g);
+  send_queued(s);
+  return g.status < 0 ? g.status : s->write_error;
+}
+
+/* ---- waiting ----------------------------------------------------------- */
+
+static int write_finish(lua_State *L, np_wait *wait) {
+  np_swait *w = np_container_of(wait, np_swait, wait);
+  if (w->status) return np_stream_unfinished(L, w);
+  lua_pushboolean(L, true);
+  return 1;
+}
+
+static const np_wait_class write_class = {
+    .name = "write",
+    .describe = np_stream_describe,
+    .cancel = np_stream_cancel,
+    .finish = write_finish,
+};
+
+/* Waits until at most `mark` bytes are unsent; then true. */
+static int wait_sent(lua_State *L, np_stream *s, const char *what,
+                     size_t mark) {
+  np_swait *w = np_stream_waiter(L, s, what, mark);
+  if (np_stream_unsent(s) > mark) {
+    return np_stream_park(L, w, &write_class);
+  }
+  return np_settle(L, s->base.host, &w->wait, &write_class);
+}
+
+/* ---- methods ----------------------------------------------------------- */
+
+int np_stream_m_write(lua_State *L) {
+  np_stream *s = np_stream_self(L);
+  int last = lua_gettop(L);
+  check_arguments(L, 2, last);
+  np_stream_checkopen(L, s);
+  np_checkwait(L, s->base.host);
+  if (s->write_error) return np_stream_fail(L, s, s->write_error, "write");
+  if (s->shut) return np_stream_fail(L, s, UV_EPIPE, "write");
+  int r = send_arguments(L, s, 2, last);
+  lua_settop(L, last);
+  if (r < 0) return np_stream_fail(L, s, r, "write");
+  return wait_sent(L, s, "write", s->high);
+}
+
+int np_stream_m_flush(lua_State *L) {
+  np_stream *s = np_stream_self(L);
+  np_stream_checkopen(L, s);
+  np_checkwait(L, s->base.host);
+  if (s->write_error) return np_stream_fail(L, s, s->write_error, "flush");
+  return wait_sent(L, s, "flush", 0);
+}
+
+int np_stream_m_shutdown(lua_State *L) {
+  np_stream *s = np_stream_self(L);
+  np_stream_checkopen(L, s);
+  if (s->write_error) return np_stream_fail(L, s, s->write_error, "shutdown");
+  s->shut = true;
+  int r = np_stream_end_sending(s);
+  if (r < 0) return np_stream_fail(L, s, r, "shutdown");
+  lua_pushboolean(L, true);
+  return 1;
+}
+
+/* ---- for the modules above --------------------------------------------- */
+
+/* stream_send(s, data): queues without waiting, also above the mark; returns
+ * how much is unsent, or nil and an error. */
+static int core_stream_send(lua_State *L) {
+  np_stream *s = np_stream_check(L, 1);
+  if (!lua_istable(L, 2)) np_checkstring(L, 2, NULL);
+  check_arguments(L, 2, 2);
+  np_stream_checkopen(L, s);
+  if (s->write_error) return np_stream_fail(L, s, s->write_error, "write");
+  if (s->shut) return np_stream_fail(L, s, UV_EPIPE, "write");
+  int r = send_arguments(L, s, 2, 2);
+  if (r < 0) return np_stream_fail(L, s, r, "write");
+  lua_pushinteger(L, (lua_Integer)np_stream_unsent(s));
+  return 1;
+}
+
+/* stream_unsent(s): bytes that are not handed to the system yet. */
+static int core_stream_unsent(lua_State *L) {
+  np_stream *s = np_stream_check(L, 1);
+  lua_pushinteger(L, s->wire ? (lua_Integer)np_stream_unsent(s) : 0);
+  return 1;
+}
+
+/* stream_drain(s, mark): waits until at most `mark` bytes are unsent. */
+static int core_stream_drain(lua_State *L) {
+  np_stream *s = np_stream_check(L, 1);
+  size_t mark = (size_t)np_checkinteger(L, 2, 0, LUA_MAXINTEGER);
+  np_stream_checkopen(L, s);
+  np_checkwait(L, s->base.host);
+  if (s->write_error) return np_stream_fail(L, s, s->write_error, "write");
+  return wait_sent(L, s, "write", mark);
+}
+
+const luaL_Reg np_stream_write_core[] = {
+    {"stream_send", core_stream_send},
+    {"stream_unsent", core_stream_unsent},
+    {"stream_drain", core_stream_drain},
+    {NULL, NULL},
+};
