@@ -1,0 +1,45 @@
+/*
+ * interrupt.c: SIGINT and SIGTERM for the command. The handles do not keep the
+ * loop alive.
+ */
+#include "api/interrupt.h"
+
+#include <unistd.h>
+
+#include "core/loop.h"
+#include "core/task.h"
+
+static void on_signal(uv_signal_t *handle, int signum) {
+  np_interrupt_state *s = handle->data;
+  np_host *h = s->host;
+  if (s->signum) _exit(128 + signum);
+  s->signum = signum;
+  if (!h->main_done) {
+    np_task_cancel(h, h->main);
+    return;
+  }
+  h->exit_called = true;
+  h->exit_code = 128 + signum;
+  np_loop_recheck(h);
+}
+
+static int start(np_interrupt_state *s, uv_signal_t *handle, int signum) {
+  int err = uv_signal_init(s->host->uv, handle);
+  if (err < 0) return err;
+  s->host->nhandles++;
+  handle->data = s;
+  uv_unref((uv_handle_t *)handle);
+  return uv_signal_start(handle, on_signal, signum);
+}
+
+int np_interrupt_init(np_interrupt_state *s, np_host *h) {
+  s->host = h;
+  s->signum = 0;
+  int err = start(s, &s->sigint, SIGINT);
+  return err < 0 ? err : start(s, &s->sigterm, SIGTERM);
+}
+
+void np_interrupt_close(np_interrupt_state *s) {
+  np_loop_close_handle(s->host, &s->sigint);
+  np_loop_close_handle(s->host, &s->sigterm);
+}

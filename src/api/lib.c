@@ -1,0 +1,167 @@
+/*
+ * lib.c: the module `neap`: neap.core with what every part adds, the Lua files
+ * that are compiled in, and `neap.run` for a stock Lua.
+ */
+#include "api/lib.h"
+
+#include <lauxlib.h>
+#include <lualib.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/sources.h"
+#include "base/class.h"
+#include "base/err.h"
+#include "core/coro.h"
+#include "core/loop.h"
+#include "core/task.h"
+#include "io/dns.h"
+#include "io/fdstream.h"
+#include "io/handle.h"
+#include "io/listener.h"
+#include "io/memwire.h"
+#include "io/stream.h"
+#include "io/tcp.h"
+
+/* ---- the Lua modules --------------------------------------------------- */
+
+/* The loader of a compiled-in module: upvalue 1 is its np_source. */
+static int load_source(lua_State *L) {
+  const np_source *s = lua_touserdata(L, lua_upvalueindex(1));
+  if (luaL_loadbufferx(L, s->data, s->size, s->chunk, "t") != LUA_OK)
+    return lua_error(L);
+  lua_pushvalue(L, 1);
+  lua_pushstring(L, ":embedded:");
+  lua_call(L, 2, 1);
+  return 1;
+}
+
+static void preload_sources(lua_State *L) {
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
+  for (const np_source *s = np_sources; s->name; s++) {
+    if (strcmp(s->name, "neap") == 0) continue;
+    lua_pushlightuserdata(L, (void *)s);
+    lua_pushcclosure(L, load_source, 1);
+    lua_setfield(L, -2, s->name);
+  }
+  lua_pop(L, 1);
+}
+
+/* [..] -> [.. neap] */
+static void run_init(lua_State *L) {
+  for (const np_source *s = np_sources; s->name; s++) {
+    if (strcmp(s->name, "neap") != 0) continue;
+    lua_pushlightuserdata(L, (void *)s);
+    lua_pushcclosure(L, load_source, 1);
+    lua_pushliteral(L, "neap");
+    lua_call(L, 1, 1);
+    return;
+  }
+  luaL_error(L, "neap was built without its Lua files");
+}
+
+/* ---- neap.run ---------------------------------------------------------- */
+
+/* After the loop: the end of the main task on top of the stack. */
+static int take_results(lua_State *L, np_host *h, np_task *t) {
+  int top = lua_gettop(L);
+  bool deadlock = h->deadlocked, exited = h->exit_called;
+  h->main = NULL;
+  h->main_done = h->main_failed = h->deadlocked = h->exit_called = false;
+  np_task_unpin(h, t);
+  if (deadlock)
+    return np_raise(
+        L, "DEADLOCK",
+        "every task waits, and nothing is left that could wake one");
+  if (exited && t->future.state != NP_SUCCEEDED) return 0;
+  return np_future_results(L, top);
+}
+
+/* run(fn, ...): fn as the main task of a loop of this state. */
+static int run(lua_State *L) {
+  np_host *h = np_gethost(L);
+  np_checkfunction(L, 1);
+  if (h->current || h->in_run)
+    return np_raise(L, "INVALID_STATE", "the loop is running already");
+  np_task *t = np_spawn(L, h, lua_gettop(L) - 1, NP_TASK_PLAIN);
+  t->pinned = true;
+  h->main = t;
+  np_loop_run(h);
+  np_loop_unwind(h, h->grace);
+  return take_results(L, h, t);
+}
+
+static const luaL_Reg funcs[] = {{"run", run},
+                                 {"error", np_error_new},
+                                 {"error_code", np_error_code},
+                                 {NULL, NULL}};
+
+/* ---- opening ----------------------------------------------------------- */
+
+void np_lib_open(lua_State *L, np_host *h) {
+  static void (*const parts[])(lua_State *, np_host *) = {
+      np_stream_open, np_tcp_open,      np_listener_open,
+      np_dns_open,    np_fdstream_open, np_memwire_open,
+  };
+  np_host_attach(L, h); /* pushes neap.core */
+  np_setfuncs(L, h, funcs);
+  for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) parts[i](L, h);
+  lua_pushboolean(L, h->command);
+  lua_setfield(L, -2, "is_command");
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  lua_insert(L, -2);
+  if (h->command) np_require_open(L, h);
+  lua_setfield(L, -2, "neap.core");
+  preload_sources(L);
+  run_init(L);
+  lua_pushvalue(L, -1);
+  lua_setfield(L, -3, "neap");
+  lua_remove(L, -2);
+}
+
+void np_lib_close(np_host *h) {
+  lua_State *L = h->owns_state ? h->L : NULL;
+  if (L) {
+    lua_close(L); /* finalizers ask for the close of what they own */
+  }
+  np_host_detach(h);
+  np_host_finish(h, np_handles_close);
+}
+
+/* In a stock Lua the host lies in a userdata whose finalizer closes it with
+ * the state. */
+static int host__gc(lua_State *L) {
+  np_host **box = lua_touserdata(L, 1);
+  np_host *h = *box;
+  if (!h) return 0;
+  *box = NULL;
+  np_loop_unwind(h, 0);
+  np_lib_close(h);
+  free(h);
+  return 0;
+}
+
+int luaopen_neap(lua_State *L) {
+  if (np_host_of(L)) {
+    lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+    lua_getfield(L, -1, "neap");
+    return 1;
+  }
+  np_host **box = lua_newuserdatauv(L, sizeof(void *), 0);
+  *box = NULL;
+  lua_createtable(L, 0, 1);
+  lua_pushcfunction(L, host__gc);
+  lua_setfield(L, -2, "__gc");
+  lua_setmetatable(L, -2);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &np_sources);
+  np_host *h = calloc(1, sizeof *h);
+  if (!h) return luaL_error(L, "not enough memory");
+  int err = np_host_init(h, NULL);
+  if (err < 0) {
+    free(h);
+    return luaL_error(L, "cannot open a loop: %s", uv_strerror(err));
+  }
+  *box = h;
+  np_lib_open(L, h);
+  return 1;
+}

@@ -1,0 +1,146 @@
+/*
+ * callback.c: call_soon, call_later, call_at and their handles.
+ * A callback is a task of its own that is made when it is registered, holds
+ * the function and its arguments, and begins when its time has come.
+ */
+#include <lauxlib.h>
+
+#include "base/class.h"
+#include "core/open.h"
+#include "core/task.h"
+
+/* A task with its timer behind it. */
+typedef struct np_callback {
+  np_task task;
+  np_timer timer;
+} np_callback;
+
+typedef struct np_handle_ud {
+  np_callback *cb; /* held by user value 1 */
+  uint64_t when;
+  bool timed;
+  bool cancelled;
+} np_handle_ud;
+
+static void on_time(np_timer *timer) {
+  np_callback *cb = np_container_of(timer, np_callback, timer);
+  np_host *h = cb->task.future.host;
+  np_task_begin(h, &cb->task);
+  np_unkeep(h);
+}
+
+void np_callback_cancel(np_host *h, np_task *t) {
+  np_callback *cb = (np_callback *)t;
+  if (!np_timer_running(&cb->timer)) return;
+  np_timer_stop(h, &cb->timer);
+  np_unkeep(h);
+  np_task_discard(h, t);
+}
+
+static int handle_cancel(lua_State *L) {
+  np_handle_ud *hd = np_checkself(L);
+  np_task *t = &hd->cb->task;
+  if (hd->cancelled || t->co || t->future.state != NP_PENDING) return 0;
+  hd->cancelled = true;
+  if (t->begun)
+    np_task_cancel(t->future.host, t);
+  else
+    np_callback_cancel(t->future.host, t);
+  return 0;
+}
+
+static int handle_cancelled(lua_State *L) {
+  np_handle_ud *hd = np_checkself(L);
+  lua_pushboolean(L, hd->cancelled);
+  return 1;
+}
+
+/* Seconds, on the clock of loop.time(); nothing for call_soon. */
+static int handle_when(lua_State *L) {
+  np_handle_ud *hd = np_checkself(L);
+  if (!hd->timed) return 0;
+  lua_pushnumber(L, (lua_Number)hd->when / 1e9);
+  return 1;
+}
+
+static int handle__tostring(lua_State *L) {
+  np_handle_ud *hd = np_checkself(L);
+  np_task *t = &hd->cb->task;
+  lua_pushfstring(L, "Handle callback-%d: %s", (int)t->number,
+                  hd->cancelled                   ? "cancelled"
+                  : t->future.state != NP_PENDING ? "done"
+                  : t->begun                      ? "begun"
+                                                  : "pending");
+  return 1;
+}
+
+static const luaL_Reg handle_methods[] = {{"cancel", handle_cancel},
+                                          {"cancelled", handle_cancelled},
+                                          {"when", handle_when},
+                                          {NULL, NULL}};
+static const luaL_Reg handle_meta[] = {{"__tostring", handle__tostring},
+                                       {NULL, NULL}};
+static const np_class handle_class = {"Handle", handle_methods, handle_meta};
+
+/* [fn, args ..] -> [handle]; the task is on top before the handle is made. */
+static np_handle_ud *new_handle(lua_State *L, np_host *h) {
+  int nargs = lua_gettop(L) - 1;
+  size_t extra = sizeof(np_callback) - sizeof(np_task);
+  np_handle_ud *hd = lua_newuserdatauv(L, sizeof *hd, 1);
+  *hd = (np_handle_ud){0};
+  lua_insert(L, 1);
+  np_task *t = np_task_new(L, h, nargs, NP_TASK_CALLBACK, extra);
+  hd->cb = (np_callback *)t;
+  lua_setiuservalue(L, 1, 1);
+  np_class_set(L, &handle_class);
+  return hd;
+}
+
+static int call_soon(lua_State *L) {
+  np_host *h = np_gethost(L);
+  np_checkfunction(L, 1);
+  np_task_begin(h, &new_handle(L, h)->cb->task);
+  return 1;
+}
+
+static int call_when(lua_State *L, np_host *h, uint64_t when) {
+  lua_remove(L, 1);
+  np_handle_ud *hd = new_handle(L, h);
+  hd->timed = true;
+  hd->when = when;
+  hd->cb->timer.fire = on_time;
+  if (when == NP_FOREVER) when--; /* a time all the same */
+  if (np_timer_start(h, &hd->cb->timer, when) < 0) {
+    np_task_discard(h, &hd->cb->task);
+    return luaL_error(L, "not enough memory");
+  }
+  np_keep(h);
+  return 1;
+}
+
+static int call_later(lua_State *L) {
+  np_host *h = np_gethost(L);
+  lua_Number seconds = np_checknumber(L, 1);
+  np_checkfunction(L, 2);
+  return call_when(L, h, np_deadline(h, seconds));
+}
+
+static int call_at(lua_State *L) {
+  np_host *h = np_gethost(L);
+  lua_Number time = np_checknumber(L, 1);
+  np_checkfunction(L, 2);
+  uint64_t when = time <= 0     ? 0
+                  : time >= 9e9 ? NP_FOREVER
+                                : (uint64_t)(time * 1e9);
+  return call_when(L, h, when);
+}
+
+static const luaL_Reg funcs[] = {{"call_soon", call_soon},
+                                 {"call_later", call_later},
+                                 {"call_at", call_at},
+                                 {NULL, NULL}};
+
+void np_callback_open(lua_State *L, np_host *h) {
+  np_setfuncs(L, h, funcs);
+  np_class_register(L, h, &handle_class);
+}

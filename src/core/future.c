@@ -1,0 +1,448 @@
+/*
+ * future.c: futures, awaiting them, done callbacks, and the rule that no
+ * failure is silent.
+ *
+ * A future is a userdata; the value, the error and the callbacks are its user
+ * values. Who waits is linked in as an np_watch, which lies in the waiting
+ * task, so awaiting allocates nothing. A failure that nobody was waiting for
+ * is watched by failure.c.
+ */
+#include "core/future.h"
+
+#include <lauxlib.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/class.h"
+#include "base/err.h"
+#include "core/task.h"
+
+/* ---- watchers ---------------------------------------------------------- */
+
+void np_watch_start(np_watch *w, np_future *f, void (*fire)(np_watch *)) {
+  w->future = f;
+  w->fire = fire;
+  np_list_append(&f->watchers, &w->link);
+}
+
+void np_watch_stop(np_watch *w) {
+  if (!w->future) return;
+  w->future = NULL;
+  np_list_remove(&w->link);
+}
+
+bool np_watch_flow(np_watch *w) {
+  np_future *f = w->future;
+  np_task *t = (np_task *)f;
+  bool alone = f->watchers.next == f->watchers.prev;
+  if (f->is_task && alone &&
+      !(f->host->passing && t->cancel_pass == f->host->cancel_pass)) {
+    np_task_cancel(f->host, t);
+    return false;
+  }
+  np_watch_stop(w);
+  return true;
+}
+
+void np_future_end(np_future *f, int state, int nresults) {
+  f->state = (uint8_t)state;
+  f->nresults = nresults;
+  np_link *l;
+  while ((l = np_list_first(&f->watchers)) != NULL) {
+    np_watch *w = np_container_of(l, np_watch, link);
+    np_list_remove(l);
+    w->fire(w); /* which sees w->future for the last time */
+    w->future = NULL;
+  }
+}
+
+/* ---- ending ------------------------------------------------------------ */
+
+/* Schedules the done callbacks of the future at idx. */
+static void schedule_calls(lua_State *L, int idx) {
+  np_future *f = lua_touserdata(L, idx);
+  if (!f->has_calls) return;
+  luaL_checkstack(L, 8, NULL);
+  lua_getiuservalue(L, idx, NP_UV_CALLS); /* [fn, locals or false, ..] */
+  int list = lua_gettop(L), n = (int)lua_rawlen(L, list);
+  for (int i = 1; i < n; i += 2) {
+    lua_rawgeti(L, list, i);
+    lua_pushvalue(L, idx);
+    np_task *t = np_task_new(L, f->host, 1, NP_TASK_CALLBACK, 0);
+    lua_rawgeti(L, list, i + 1);
+    np_task_setlocals(L, -2);
+    np_task_begin(f->host, t);
+    lua_pop(L, 1);
+  }
+  f->has_calls = false;
+  lua_pushnil(L);
+  lua_setiuservalue(L, idx, NP_UV_CALLS);
+  lua_pop(L, 1);
+}
+
+void np_future_succeed(lua_State *L, int idx, int n) {
+  np_future *f = lua_touserdata(L, idx);
+  if (n > 1) {
+    luaL_checkstack(L, 4, NULL);
+    lua_createtable(L, n, 0);
+    lua_insert(L, -(n + 1));
+    for (int i = n; i > 0; i--) lua_rawseti(L, -(i + 1), i);
+  } else if (n == 0) {
+    lua_pushnil(L);
+  }
+  schedule_calls(L, idx);
+  lua_setiuservalue(L, idx, NP_UV_VALUE);
+  np_future_end(f, NP_SUCCEEDED, n);
+}
+
+void np_future_fail(lua_State *L, int idx) {
+  np_future *f = lua_touserdata(L, idx);
+  const char *code = np_errcode(L, -1);
+  bool cancelled = code && strcmp(code, "CANCELLED") == 0;
+  bool unwatched = np_list_empty(&f->watchers);
+  lua_pushvalue(L, -1);
+  schedule_calls(L, idx);
+  lua_setiuservalue(L, idx, NP_UV_VALUE);
+  lua_pop(L, 1);
+  np_future_end(f, cancelled ? NP_CANCELLED : NP_FAILED, 1);
+  if (unwatched) np_future_watch_failure(L, idx);
+}
+
+int np_future_results(lua_State *L, int idx) {
+  np_future *f = lua_touserdata(L, idx);
+  if (f->nresults == 0) return 0;
+  lua_getiuservalue(L, idx, NP_UV_VALUE);
+  if (f->state != NP_SUCCEEDED) {
+    np_future_retrieved(L, idx);
+    return lua_error(L);
+  }
+  if (f->nresults == 1) return 1;
+  luaL_checkstack(L, f->nresults, "too many results");
+  int list = lua_gettop(L);
+  for (int i = 1; i <= f->nresults; i++) lua_rawgeti(L, list, i);
+  return f->nresults;
+}
+
+/* ---- await ------------------------------------------------------------- */
+
+static np_task *await_task(np_wait *w) {
+  return np_container_of(w, np_task, own.wait);
+}
+
+static void await_describe(np_wait *w, char *buf, size_t size) {
+  np_future *f = await_task(w)->own.u.watch.future;
+  if (f && f->is_task)
+    np_task_label((np_task *)f, buf, size);
+  else
+    snprintf(buf, size, "future");
+}
+
+static bool await_cancel(np_wait *w) {
+  np_task *t = await_task(w);
+  if (!t->own.flag) return np_watch_flow(&t->own.u.watch);
+  np_watch_stop(&t->own.u.watch);
+  return true;
+}
+
+static void await_drop(np_wait *w) {
+  np_watch_stop(&await_task(w)->own.u.watch);
+}
+
+static int await_finish(lua_State *L, np_wait *w) {
+  np_task *t = await_task(w);
+  if (!t->cancel_sent) return np_future_results(L, 1);
+  np_future *f = lua_touserdata(L, 1);
+  np_future_watch_failure(L, 1);
+  return np_scope_raise(L, f->host, t);
+}
+
+static const np_wait_class await_class = {
+    "future", await_describe, await_cancel, await_finish, await_drop};
+
+static void await_fire(np_watch *w) {
+  np_wake(&np_container_of(w, np_task, own.u.watch)->own.wait);
+}
+
+/* Waits for the future at index 1 of the stack. */
+static int await_future(lua_State *L, np_host *h, np_future *f, bool shielded) {
+  np_checkwait(L, h);
+  np_task *t = h->current;
+  if (f == &t->future)
+    return np_raise(L, "INVALID_STATE", "a task cannot await itself");
+  lua_settop(L, 1);
+  if (f->state != NP_PENDING) return np_future_results(L, 1);
+  t->own.flag = shielded;
+  np_watch_start(&t->own.u.watch, f, await_fire);
+  return np_park(L, h, &t->own.wait, &await_class);
+}
+
+static int returns_all(lua_State *L, int status, lua_KContext ctx) {
+  (void)status, (void)ctx;
+  return lua_gettop(L);
+}
+
+static int await(lua_State *L) {
+  np_host *h = np_gethost(L);
+  np_future *f = np_tofuture(L, 1);
+  if (f) return await_future(L, h, f, false);
+  lua_settop(L, 1);
+  if (lua_isnone(L, 1) || !luaL_getmetafield(L, 1, "__await"))
+    return np_typeerror(L, 1, "awaitable");
+  np_checkwait(L, h);
+  lua_insert(L, 1);
+  lua_callk(L, 1, LUA_MULTRET, 0, returns_all);
+  return lua_gettop(L);
+}
+
+/* core.await_shielded(future) */
+static int await_shielded(lua_State *L) {
+  return await_future(L, np_gethost(L), np_checkfuture(L, 1), true);
+}
+
+/* ---- the class --------------------------------------------------------- */
+
+np_future *np_tofuture(lua_State *L, int idx) {
+  np_host *h = np_gethost(L);
+  if (lua_type(L, idx) != LUA_TUSERDATA || !lua_getmetatable(L, idx))
+    return NULL;
+  const void *mt = lua_topointer(L, -1);
+  lua_pop(L, 1);
+  if (mt != h->task_mt && mt != h->future_mt) return NULL;
+  return lua_touserdata(L, idx);
+}
+
+np_future *np_checkfuture(lua_State *L, int arg) {
+  np_future *f = np_tofuture(L, arg);
+  if (!f) np_typeerror(L, arg, "Future");
+  return f;
+}
+
+/* The future that a method was called on. */
+static np_future *self_future(lua_State *L) {
+  np_future *f = np_tofuture(L, 1);
+  return f ? f : np_checkself(L);
+}
+
+np_future *np_future_new(lua_State *L, np_host *h) {
+  np_future *f = lua_newuserdatauv(L, sizeof *f, NP_FUTURE_UVS);
+  *f = (np_future){.host = h};
+  np_list_init(&f->watchers);
+  np_pushslot(L, h, NP_SLOT_FUTURE_MT);
+  lua_setmetatable(L, -2);
+  return f;
+}
+
+static int future_new(lua_State *L) {
+  np_future_new(L, np_gethost(L));
+  return 1;
+}
+
+static int future_await(lua_State *L) {
+  return await_future(L, np_gethost(L), self_future(L), false);
+}
+
+/* Raises unless the future may be given an end from outside. */
+static void check_open(lua_State *L, np_future *f) {
+  if (f->is_task) np_raise(L, "INVALID_STATE", "a task's result cannot be set");
+  if (f->state != NP_PENDING)
+    np_raise(L, "INVALID_STATE", "the future has ended already");
+}
+
+static int future_set_result(lua_State *L) {
+  np_future *f = self_future(L);
+  check_open(L, f);
+  np_future_succeed(L, 1, lua_gettop(L) - 1);
+  return 0;
+}
+
+static int future_set_error(lua_State *L) {
+  np_future *f = self_future(L);
+  if (lua_isnoneornil(L, 2)) return np_typeerror(L, 2, "error");
+  check_open(L, f);
+  lua_settop(L, 2);
+  np_future_fail(L, 1);
+  return 0;
+}
+
+static int future_cancel(lua_State *L) {
+  np_future *f = self_future(L);
+  const char *message =
+      lua_isnoneornil(L, 2) ? NULL : np_checkstring(L, 2, NULL);
+  lua_settop(L, 2);
+  if (f->state != NP_PENDING) {
+    lua_pushboolean(L, 0);
+    return 1;
+  }
+  if (f->is_task) {
+    if (message) {
+      np_task_extra(L, 1);
+      lua_pushvalue(L, 2);
+      lua_rawseti(L, -2, NP_EX_MESSAGE);
+    }
+    np_task_cancel(f->host, (np_task *)f);
+  } else {
+    np_pusherror(L, "CANCELLED", "%s",
+                 message ? message : "future was cancelled");
+    np_future_fail(L, 1);
+  }
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+static int future_done(lua_State *L) {
+  lua_pushboolean(L, self_future(L)->state != NP_PENDING);
+  return 1;
+}
+
+static int future_cancelled(lua_State *L) {
+  lua_pushboolean(L, self_future(L)->state == NP_CANCELLED);
+  return 1;
+}
+
+static void check_ended(lua_State *L, np_future *f) {
+  if (f->state == NP_PENDING)
+    np_raise(L, "INVALID_STATE", "the future has not ended yet");
+}
+
+static int future_result(lua_State *L) {
+  check_ended(L, self_future(L));
+  return np_future_results(L, 1);
+}
+
+static int future_error(lua_State *L) {
+  np_future *f = self_future(L);
+  check_ended(L, f);
+  if (f->state == NP_CANCELLED) return np_future_results(L, 1);
+  lua_pushnil(L);
+  if (f->state == NP_SUCCEEDED) return 1;
+  np_future_retrieved(L, 1);
+  lua_getiuservalue(L, 1, NP_UV_VALUE);
+  return 1;
+}
+
+/* [.. ] -> [.. locals or false] of the running task. */
+static void push_locals(lua_State *L, np_host *h) {
+  if (h->current && h->current->has_locals) {
+    np_task_push(L, h, h->current);
+    np_task_extra(L, -1);
+    lua_rawgeti(L, -1, NP_EX_LOCALS);
+    lua_insert(L, -3);
+    lua_pop(L, 2);
+  } else {
+    lua_pushboolean(L, 0);
+  }
+}
+
+static int future_add_done_callback(lua_State *L) {
+  np_future *f = self_future(L);
+  np_checkfunction(L, 2);
+  lua_settop(L, 2);
+  if (f->state != NP_PENDING) { /* runs on the next turn */
+    lua_pushvalue(L, 1);
+    np_spawn(L, f->host, 1, NP_TASK_CALLBACK);
+    return 0;
+  }
+  if (!f->has_calls) {
+    lua_createtable(L, 2, 0);
+    lua_pushvalue(L, -1);
+    lua_setiuservalue(L, 1, NP_UV_CALLS);
+    f->has_calls = true;
+  } else {
+    lua_getiuservalue(L, 1, NP_UV_CALLS);
+  }
+  lua_Integer n = (lua_Integer)lua_rawlen(L, 3);
+  push_locals(L, f->host);
+  lua_rawseti(L, 3, n + 2); /* first: a hole is no harm if this raises */
+  lua_pushvalue(L, 2);
+  lua_rawseti(L, 3, n + 1);
+  return 0;
+}
+
+static int future_remove_done_callback(lua_State *L) {
+  np_future *f = self_future(L);
+  lua_Integer removed = 0, kept = 0;
+  lua_settop(L, 2);
+  if (f->has_calls) {
+    lua_getiuservalue(L, 1, NP_UV_CALLS);
+    lua_Integer n = (lua_Integer)lua_rawlen(L, 3);
+    for (lua_Integer i = 1; i < n; i += 2) {
+      lua_rawgeti(L, 3, i);
+      lua_rawgeti(L, 3, i + 1);
+      if (lua_rawequal(L, -2, 2)) {
+        removed++;
+        lua_pop(L, 2);
+        continue;
+      }
+      lua_rawseti(L, 3, kept + 2);
+      lua_rawseti(L, 3, kept + 1);
+      kept += 2;
+    }
+    for (lua_Integer i = n; i > kept; i--) {
+      lua_pushnil(L);
+      lua_rawseti(L, 3, i);
+    }
+  }
+  lua_pushinteger(L, removed);
+  return 1;
+}
+
+static int future__tostring(lua_State *L) {
+  static const char *const text[] = {"pending", "done", "failed", "cancelled"};
+  lua_pushfstring(L, "Future: %s", text[self_future(L)->state]);
+  return 1;
+}
+
+static const luaL_Reg future_methods[] = {
+    {"await", future_await},
+    {"set_result", future_set_result},
+    {"set_error", future_set_error},
+    {"cancel", future_cancel},
+    {"done", future_done},
+    {"cancelled", future_cancelled},
+    {"result", future_result},
+    {"error", future_error},
+    {"add_done_callback", future_add_done_callback},
+    {"remove_done_callback", future_remove_done_callback},
+    {NULL, NULL},
+};
+
+static const luaL_Reg future_meta[] = {{"__tostring", future__tostring},
+                                       {NULL, NULL}};
+
+static const np_class future_class = {"Future", future_methods, future_meta};
+
+static int is_future(lua_State *L) {
+  lua_pushboolean(L, np_tofuture(L, 1) != NULL);
+  return 1;
+}
+
+static int is_task(lua_State *L) {
+  np_future *f = np_tofuture(L, 1);
+  lua_pushboolean(L, f && f->is_task);
+  return 1;
+}
+
+static int is_awaitable(lua_State *L) {
+  lua_settop(L, 1);
+  lua_pushboolean(L, np_tofuture(L, 1) || luaL_getmetafield(L, 1, "__await"));
+  return 1;
+}
+
+static const luaL_Reg funcs[] = {
+    {"future", future_new},
+    {"await", await},
+    {"await_shielded", await_shielded},
+    {"is_future", is_future},
+    {"is_task", is_task},
+    {"is_awaitable", is_awaitable},
+    {NULL, NULL},
+};
+
+void np_future_open(lua_State *L, np_host *h) {
+  np_setfuncs(L, h, funcs);
+  np_class_register(L, h, &future_class);
+  np_class_push(L, &future_class);
+  h->future_mt = lua_topointer(L, -1);
+  lua_xmove(L, h->slots, 1);
+  lua_replace(h->slots, NP_SLOT_FUTURE_MT);
+}

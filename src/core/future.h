@@ -1,0 +1,90 @@
+/*
+ * future.h: a value or an error that arrives once, and the watchers that want
+ * to know. A Task begins with a future, so it is one.
+ */
+#ifndef NP_FUTURE_H
+#define NP_FUTURE_H
+
+#include "core/host.h"
+
+typedef struct np_future np_future;
+typedef struct np_watch np_watch;
+
+/* Linked into a future until it ends or the watcher stops. */
+struct np_watch {
+  np_link link;
+  np_future *future;         /* NULL: it has ended, or the watch was stopped */
+  void (*fire)(np_watch *w); /* the future has ended; plain: no Lua */
+};
+
+enum { NP_PENDING, NP_SUCCEEDED, NP_FAILED, NP_CANCELLED };
+
+/* User values of the userdata. */
+enum {
+  NP_UV_VALUE = 1, /* the result, or a table of several, or the error; of a
+                      task that has not begun: its function */
+  NP_UV_CALLS,     /* pending: a list of done callbacks; failed: its watch
+                      for being retrieved */
+  NP_FUTURE_UVS = NP_UV_CALLS,
+  NP_UV_EXTRA, /* tasks: nil or a table, see NP_EX_ below */
+  NP_UV_ARGS   /* tasks: the first argument; more follow */
+};
+
+struct np_future {
+  np_link watchers; /* FIFO of np_watch */
+  np_host *host;
+  uint8_t state; /* NP_PENDING ... */
+  bool is_task;
+  bool retrieved; /* somebody took the error */
+  bool has_calls; /* NP_UV_CALLS holds done callbacks */
+  bool guarded;   /* NP_UV_CALLS holds the watchman of its failure */
+  int nresults;   /* in NP_UV_VALUE: 1 is the value itself */
+};
+
+/* [.. ] -> [.. future] a pending future. */
+np_future *np_future_new(lua_State *L, np_host *h);
+
+/* The Future or Task at idx, or NULL. Never raises. */
+np_future *np_tofuture(lua_State *L, int idx);
+np_future *np_checkfuture(lua_State *L, int arg);
+
+/* [.. v1 .. vn] -> [.. ]  Ends the pending future whose userdata is at `idx`:
+ * watchers fire, callbacks are scheduled. May raise for want of memory, then
+ * nothing has changed. */
+void np_future_succeed(lua_State *L, int idx, int n);
+/* [.. err] -> [.. ]  The same with an error; one whose code is CANCELLED ends
+ * the future as cancelled. */
+void np_future_fail(lua_State *L, int idx);
+
+/* The values are in place: sets the state and fires the watchers. Plain. */
+void np_future_end(np_future *f, int state, int nresults);
+
+/* [..] -> [.. results]; raises the error of a failed or cancelled one. */
+int np_future_results(lua_State *L, int idx);
+
+/* The error at `idx`'s future was taken by somebody. */
+void np_future_retrieved(lua_State *L, int idx);
+
+/* Nobody took the failure of the future at idx yet: the exception handler
+ * gets it when it is collected, in 5 s, or at the end. */
+void np_future_watch_failure(lua_State *L, int idx);
+
+/* The same, but it is reported at once. */
+void np_future_report_failure(lua_State *L, int idx);
+
+/* Reports the failures that nobody took: those that are due, or `all`. In
+ * the loop, outside of any task. */
+void np_failures_report(np_host *h, bool all);
+void np_failure_open(lua_State *L, np_host *h);
+
+void np_watch_start(np_watch *w, np_future *f, void (*fire)(np_watch *));
+void np_watch_stop(np_watch *w);
+
+/* The watcher is being cancelled: cancels the Task it watches unless another
+ * watches it too. True: the watch was undone. False: the task will end and
+ * fire. */
+bool np_watch_flow(np_watch *w);
+
+void np_future_open(lua_State *L, np_host *h);
+
+#endif

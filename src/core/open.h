@@ -1,0 +1,17 @@
+/*
+ * open.h: what each part of the core adds to the table neap.core, which is on
+ * top of the stack.
+ */
+#ifndef NP_OPEN_H
+#define NP_OPEN_H
+
+#include "core/host.h"
+
+void np_callback_open(lua_State *L, np_host *h);
+void np_debug_open(lua_State *L, np_host *h);
+void np_group_open(lua_State *L, np_host *h);
+void np_multi_open(lua_State *L, np_host *h);
+void np_tasklib_open(lua_State *L, np_host *h);
+void np_waitq_open(lua_State *L, np_host *h);
+
+#endif

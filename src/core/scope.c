@@ -1,0 +1,300 @@
+/*
+ * scope.c: cancellation, deadlines, shield: the one place that interrupts.
+ *
+ * Each coroutine has a stack of the scopes that it entered (np_coro.top down
+ * to bottom, linked by `parent`). While a coroutine is on a task's running
+ * chain, its outermost scope's parent is the innermost scope of its resumer,
+ * so that task->scope and the parents give all that is in force, innermost
+ * first. A suspended generator's scopes stay with it.
+ *
+ * A scope that a C function entered is a userdata in that function's frame,
+ * to be closed: it ends when the frame does, when the coroutine is closed
+ * (__close) and when the coroutine is collected (__gc).
+ */
+#include "core/scope.h"
+
+#include <lauxlib.h>
+#include <math.h>
+
+#include "base/class.h"
+#include "base/err.h"
+#include "core/task.h"
+
+/* ---- in force ---------------------------------------------------------- */
+
+void np_coro_enter(np_host *h, np_coro *c) {
+  np_task *t = h->current;
+  c->task = t;
+  if (!c->bottom) return;
+  c->bottom->parent = t->scope;
+  t->scope = c->top;
+}
+
+void np_coro_leave(np_host *h, np_coro *c) {
+  np_task *t = h->current;
+  c->task = NULL;
+  if (!c->bottom) return;
+  t->scope = c->bottom->parent;
+  c->bottom->parent = NULL;
+}
+
+/* [.. ] -> [.. record]  The record of L, made when it has none. */
+static np_coro *get_record(lua_State *L, np_host *h) {
+  np_coro *c = np_getcoro(h, L);
+  if (c && c->base) {
+    np_task_push(L, h, c->task);
+    return c;
+  }
+  np_pushslot(L, h, NP_SLOT_CORO);
+  lua_pushthread(L);
+  if (c) {
+    lua_rawget(L, -2);
+  } else {
+    c = lua_newuserdatauv(L, sizeof *c, 0);
+    *c = (np_coro){.task = h->current};
+    lua_insert(L, -2);
+    lua_pushvalue(L, -2);
+    lua_rawset(L, -4); /* weak[L] = record */
+    *np_corospace(L) = c;
+  }
+  lua_remove(L, -2);
+  return c;
+}
+
+void np_scope_enter(lua_State *L, np_host *h, np_scope *s) {
+  np_task *t = h->current;
+  np_coro *c = get_record(L, h);
+  lua_setiuservalue(L, -2, 2);
+  s->parent = t->scope;
+  s->coro = c;
+  if (!c->bottom) c->bottom = s;
+  c->top = s;
+  t->scope = s;
+}
+
+static void stop_deadline(np_host *h, np_scope *s) {
+  if (s->timed) np_timer_stop(h, &((np_deadline_scope *)s)->timer);
+}
+
+void np_scope_exit(np_host *h, np_scope *s) {
+  np_coro *c = s->coro;
+  if (!c) return;
+  stop_deadline(h, s);
+  np_scope *inner = NULL; /* entered by the same coroutine within s */
+  if (c->top == s) {
+    c->top = c->bottom == s ? NULL : s->parent;
+  } else {
+    for (inner = c->top; inner->parent != s;) inner = inner->parent;
+  }
+  if (c->bottom == s) c->bottom = inner;
+  if (c->task) {
+    np_scope **p = &c->task->scope;
+    while (*p && *p != s) p = &(*p)->parent;
+    if (*p) *p = s->parent;
+  } else if (inner) {
+    inner->parent = s->parent;
+  }
+  s->coro = NULL;
+  s->parent = NULL;
+}
+
+static bool deadline_passed(np_host *h, np_scope *s) {
+  return s->timed && ((np_deadline_scope *)s)->timer.when <= np_now(h);
+}
+
+np_scope *np_scope_cause(np_host *h, np_task *t) {
+  np_scope *cause = NULL;
+  for (np_scope *s = t->scope; s; s = s->parent) {
+    if (!s->cancelled && deadline_passed(h, s)) s->cancelled = true;
+    if (s->cancelled) cause = s;
+    if (s->shield) break;
+  }
+  return cause;
+}
+
+/* ---- interrupting ------------------------------------------------------ */
+
+/* Undoes the wait of t if it is parked in a cancelled scope. */
+static void interrupt_one(np_host *h, np_task *t) {
+  np_wait *w = t->wait;
+  if (!w || w->task != t || t->cancel_sent) return;
+  if (!np_scope_cause(h, t)) return;
+  t->cancel_sent = true;
+  if (!w->cls->cancel(w)) return;
+  w->task = NULL;
+  t->interrupted = true;
+  np_ready(h, t);
+}
+
+/*
+ * A pass: t, then the tasks that np_watch_flow adds while waits are undone.
+ * They are linked through next_ready, which a parked task does not use, so a
+ * chain of any length takes no C stack; cancel_pass tells who was reached, so
+ * a cycle ends.
+ */
+void np_interrupt(np_host *h, np_task *t) {
+  if (!h->passing) h->cancel_pass++;
+  t->cancel_pass = h->cancel_pass;
+  if (!t->wait || t->wait->task != t || t->in_pass) return;
+  t->in_pass = true;
+  t->next_ready = NULL;
+  if (h->pass_head)
+    h->pass_tail->next_ready = t;
+  else
+    h->pass_head = t;
+  h->pass_tail = t;
+  if (h->passing) return;
+  h->passing = true;
+  while ((t = h->pass_head) != NULL) {
+    h->pass_head = t->next_ready;
+    t->in_pass = false;
+    interrupt_one(h, t);
+  }
+  h->passing = false;
+}
+
+void np_scope_cancel(np_host *h, np_scope *s) {
+  s->cancelled = true;
+  if (s->coro && s->coro->task) np_interrupt(h, s->coro->task);
+}
+
+bool np_task_cancel(np_host *h, np_task *t) {
+  if (t->future.state != NP_PENDING) return false;
+  t->root.cancelled = true;
+  np_interrupt(h, t);
+  return true;
+}
+
+/* ---- the error --------------------------------------------------------- */
+
+/* The message of task:cancel(message), or NULL. [.. ] -> [.. anchor] */
+static const char *root_message(lua_State *L, np_host *h, np_task *t) {
+  const char *message = NULL;
+  np_task_push(L, h, t);
+  if (lua_getiuservalue(L, -1, NP_UV_EXTRA) == LUA_TTABLE) {
+    lua_rawgeti(L, -1, NP_EX_MESSAGE);
+    message = lua_tostring(L, -1);
+    lua_remove(L, -2);
+  }
+  lua_remove(L, -2);
+  return message;
+}
+
+void np_scope_pusherror(lua_State *L, np_host *h, np_task *t, np_scope *s) {
+  luaL_checkstack(L, 8, NULL);
+  if (s->id == 0) {
+    const char *message = root_message(L, h, t);
+    np_pusherror(L, "CANCELLED", "%s",
+                 message ? message : "task was cancelled");
+    lua_remove(L, -2);
+    return;
+  }
+  np_pusherror(
+      L, "CANCELLED", "%s",
+      s->timed ? "the deadline has passed" : "the group was cancelled");
+  np_pushslot(L, h, NP_SLOT_ORIGIN);
+  lua_pushvalue(L, -2);
+  lua_pushinteger(L, (lua_Integer)s->id);
+  lua_rawset(L, -3);
+  lua_pop(L, 1);
+}
+
+int np_scope_raise(lua_State *L, np_host *h, np_task *t) {
+  np_scope *s = np_scope_cause(h, t);
+  if (!s) s = &t->root;
+  s->raised = true;
+  np_scope_pusherror(L, h, t, s);
+  return lua_error(L);
+}
+
+bool np_scope_owns_error(lua_State *L, np_host *h, const np_scope *s, int idx) {
+  idx = lua_absindex(L, idx);
+  np_pushslot(L, h, NP_SLOT_ORIGIN);
+  lua_pushvalue(L, idx);
+  bool owns = !lua_isnil(L, -1) && lua_rawget(L, -2) == LUA_TNUMBER &&
+              (uint64_t)lua_tointeger(L, -1) == s->id;
+  lua_pop(L, 2);
+  return owns;
+}
+
+/* ---- scopes of C functions --------------------------------------------- */
+
+static void on_deadline(np_timer *timer) {
+  np_deadline_scope *s = np_container_of(timer, np_deadline_scope, timer);
+  np_scope_cancel(s->host, &s->scope);
+}
+
+static int scope__close(lua_State *L) {
+  np_deadline_scope *s = np_checkself(L);
+  np_scope_exit(s->host, &s->scope);
+  return 0;
+}
+
+static const luaL_Reg scope_meta[] = {
+    {"__close", scope__close}, {"__gc", scope__close}, {NULL, NULL}};
+
+static const np_class scope_class = {"Scope", NULL, scope_meta};
+
+/* [first, fn, args ..] -> [scope, msgh, fn, args ..] with the scope entered
+ * and to be closed, ready for lua_pcallk with msgh at 2. */
+static np_deadline_scope *enter_scope(lua_State *L, np_host *h) {
+  luaL_checkstack(L, 8, NULL);
+  np_deadline_scope *s = lua_newuserdatauv(L, sizeof *s, 2);
+  *s = (np_deadline_scope){.scope.id = ++h->next_scope, .host = h};
+  s->timer.fire = on_deadline;
+  s->timer.when = NP_FOREVER;
+  np_pushslot(L, h, NP_SLOT_SCOPE_MT);
+  lua_setmetatable(L, -2);
+  np_scope_enter(L, h, &s->scope);
+  lua_replace(L, 1);
+  lua_toclose(L, 1);
+  lua_pushlightuserdata(L, h);
+  lua_pushcclosure(L, np_msgh, 1);
+  lua_insert(L, 2);
+  return s;
+}
+
+/* After the function: [scope, msgh, results .. | error]. */
+static int timeout_k(lua_State *L, int status, lua_KContext ctx) {
+  (void)ctx;
+  np_host *h = np_gethost(L);
+  np_deadline_scope *s = lua_touserdata(L, 1);
+  np_scope_exit(h, &s->scope);
+  if (status == LUA_OK || status == LUA_YIELD) return lua_gettop(L) - 2;
+  if (np_scope_owns_error(L, h, &s->scope, -1))
+    return np_raise(L, "TIMEOUT", "the deadline has passed");
+  return lua_error(L);
+}
+
+int np_scope_timeout(lua_State *L) {
+  np_host *h = np_gethost(L);
+  lua_Number seconds = np_checknumber(L, 1);
+  np_checkfunction(L, 2);
+  np_checktask(L, h);
+  np_deadline_scope *s = enter_scope(L, h);
+  uint64_t when = np_deadline(h, seconds);
+  s->scope.timed = true;
+  s->timer.when = when;
+  if (when != NP_FOREVER && np_timer_start(h, &s->timer, when) < 0)
+    return luaL_error(L, "not enough memory");
+  int status = lua_pcallk(L, lua_gettop(L) - 3, LUA_MULTRET, 2, 0, timeout_k);
+  return timeout_k(L, status, 0);
+}
+
+int np_scope_shield(lua_State *L) {
+  np_host *h = np_gethost(L);
+  np_checkfunction(L, 1);
+  np_checktask(L, h);
+  lua_pushnil(L);
+  lua_insert(L, 1);
+  enter_scope(L, h)->scope.shield = true;
+  int status = lua_pcallk(L, lua_gettop(L) - 3, LUA_MULTRET, 2, 0, timeout_k);
+  return timeout_k(L, status, 0);
+}
+
+void np_scope_open(lua_State *L, np_host *h) {
+  np_class_register(L, h, &scope_class);
+  np_class_push(L, &scope_class);
+  lua_xmove(L, h->slots, 1);
+  lua_replace(h->slots, NP_SLOT_SCOPE_MT);
+}

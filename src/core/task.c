@@ -1,0 +1,525 @@
+/*
+ * task.c: the life of a task: spawned, resumed, parked, woken, ended.
+ *
+ * A task is one userdata. While it lives, the table NP_SLOT_LIVE holds it; its
+ * Lua thread lies in NP_SLOT_THREADS, comes from a pool when the task first
+ * runs, and goes back when it ends. C enters Lua in np_task_resume and nowhere
+ * else. Functions here that run outside Lua (resume, end) do what may fail for
+ * want of memory inside a protected call.
+ */
+#include "core/task.h"
+
+#include <lauxlib.h>
+#include <string.h>
+
+#include "base/class.h"
+#include "base/err.h"
+#include "core/coro.h"
+#include "core/loop.h"
+
+enum { POOL_MAX = 4096, STREAK_MAX = 64 };
+
+/* ---- slots and threads ------------------------------------------------- */
+
+static int take_slot(lua_State *L, np_host *h) {
+  if (h->nfree > 0) return h->free_slots[--h->nfree];
+  if (h->nslots == h->free_capacity) {
+    uint32_t n = h->free_capacity ? h->free_capacity * 2 : 64;
+    int *p = np_realloc(h, h->free_slots, h->free_capacity * sizeof *p,
+                        n * sizeof *p);
+    if (!p) luaL_error(L, "not enough memory");
+    h->free_slots = p;
+    h->free_capacity = n;
+  }
+  return (int)++h->nslots;
+}
+
+static void drop_slot(np_host *h, int slot) {
+  lua_pushnil(h->slots);
+  lua_rawseti(h->slots, NP_SLOT_LIVE, slot);
+  h->free_slots[h->nfree++] = slot; /* room was made in take_slot */
+}
+
+/* In a protected call: [host, pool entry] a new thread in its slot. */
+static int new_thread(lua_State *L) {
+  np_host *h = lua_touserdata(L, 1);
+  np_thread *th = lua_touserdata(L, 2);
+  if (th->slot == 0) {
+    if ((uint32_t)h->next_thread_slot == h->pool_capacity) {
+      uint32_t n = h->pool_capacity ? h->pool_capacity * 2 : 64;
+      np_thread *p =
+          np_realloc(h, h->pool, h->pool_capacity * sizeof *p, n * sizeof *p);
+      if (!p) return luaL_error(L, "not enough memory");
+      h->pool = p;
+      h->pool_capacity = n;
+    }
+    th->slot = ++h->next_thread_slot;
+  }
+  np_pushslot(L, h, NP_SLOT_THREADS);
+  th->co = lua_newthread(L);
+  *np_corospace(th->co) = h->no_coro;
+  lua_rawseti(L, -2, th->slot);
+  return 0;
+}
+
+/* Gives t a Lua thread. False when memory ran out. */
+static bool take_thread(np_host *h, np_task *t) {
+  np_thread th = {NULL, 0};
+  if (h->npool > 0) th = h->pool[--h->npool];
+  if (!th.co) {
+    lua_State *S = h->scratch;
+    lua_pushcfunction(S, new_thread);
+    lua_pushlightuserdata(S, h);
+    lua_pushlightuserdata(S, &th);
+    if (lua_pcall(S, 2, 0, 0) != LUA_OK) {
+      lua_pop(S, 1);
+      if (th.slot) h->pool[h->npool++] = (np_thread){NULL, th.slot};
+      return false;
+    }
+  }
+  t->co = th.co;
+  t->thread_slot = th.slot;
+  t->base.task = t;
+  *np_corospace(th.co) = &t->base;
+  return true;
+}
+
+static void give_thread(np_host *h, np_task *t) {
+  lua_State *co = t->co;
+  bool keep =
+      !t->base.exposed && h->npool < POOL_MAX && lua_status(co) == LUA_OK;
+  t->co = NULL;
+  *np_corospace(co) = h->no_coro;
+  lua_settop(co, 0);
+  if (!keep) {
+    lua_pushnil(h->slots);
+    lua_rawseti(h->slots, NP_SLOT_THREADS, t->thread_slot);
+    co = NULL;
+  }
+  h->pool[h->npool++] = (np_thread){co, t->thread_slot};
+}
+
+/* ---- spawning ---------------------------------------------------------- */
+
+/* The new task sees the values of task_local that its maker sees. */
+static void inherit_locals(lua_State *L, np_host *h, np_task *t) {
+  np_task_push(L, h, h->current);
+  lua_getiuservalue(L, -1, NP_UV_EXTRA);
+  lua_rawgeti(L, -1, NP_EX_LOCALS);
+  np_task_extra(L, -4);
+  lua_insert(L, -2);
+  lua_rawseti(L, -2, NP_EX_LOCALS);
+  lua_pop(L, 3);
+  t->has_locals = true;
+}
+
+np_task *np_task_new(lua_State *L, np_host *h, int nargs, int kind,
+                     size_t extra) {
+  int fn = lua_gettop(L) - nargs;
+  luaL_checkstack(L, 8, NULL);
+  np_task *t = lua_newuserdatauv(L, sizeof *t + extra, NP_UV_ARGS - 1 + nargs);
+  memset(t, 0, sizeof *t + extra);
+  np_list_init(&t->future.watchers);
+  t->future.host = h;
+  t->future.is_task = true;
+  t->scope = &t->root;
+  t->root.coro = &t->base;
+  t->base.base = true;
+  t->base.top = t->base.bottom = &t->root;
+  t->base.task = t;
+  t->kind = (uint8_t)kind;
+  t->nargs = (uint16_t)nargs;
+  np_pushslot(L, h, NP_SLOT_TASK_MT);
+  lua_setmetatable(L, -2);
+  lua_pushvalue(L, fn);
+  lua_setiuservalue(L, -2, NP_UV_VALUE);
+  for (int i = 0; i < nargs; i++) {
+    lua_pushvalue(L, fn + 1 + i);
+    lua_setiuservalue(L, -2, NP_UV_ARGS + i);
+  }
+  int slot = take_slot(L, h);
+  t->slot = slot; /* dropped by np_task_discard if what follows raises */
+  np_pushslot(L, h, NP_SLOT_LIVE);
+  lua_pushvalue(L, -2);
+  lua_rawseti(L, -2, slot);
+  lua_pop(L, 1);
+  if (h->current && h->current->has_locals) inherit_locals(L, h, t);
+  lua_replace(L, fn);
+  lua_settop(L, fn);
+  t->order = ++h->next_order;
+  t->number = kind == NP_TASK_PLAIN || kind == NP_TASK_HANDLER
+                  ? ++h->next_task
+                  : ++h->next_callback;
+  return t;
+}
+
+void np_task_begin(np_host *h, np_task *t) {
+  t->begun = true;
+  h->ntasks++;
+  np_ready(h, t);
+}
+
+np_task *np_spawn_sized(lua_State *L, np_host *h, int nargs, int kind,
+                        size_t extra) {
+  np_task *t = np_task_new(L, h, nargs, kind, extra);
+  np_task_begin(h, t);
+  return t;
+}
+
+np_task *np_spawn(lua_State *L, np_host *h, int nargs, int kind) {
+  return np_spawn_sized(L, h, nargs, kind, 0);
+}
+
+void np_task_discard(np_host *h, np_task *t) {
+  if (t->slot == 0) return;
+  drop_slot(h, t->slot);
+  t->slot = 0;
+}
+
+void np_task_push(lua_State *L, np_host *h, np_task *t) {
+  lua_rawgeti(h->slots, NP_SLOT_LIVE, t->slot);
+  lua_xmove(h->slots, L, 1);
+}
+
+void np_task_unpin(np_host *h, np_task *t) {
+  t->pinned = false;
+  if (t->future.state != NP_PENDING) np_task_discard(h, t);
+}
+
+/* ---- ending ------------------------------------------------------------ */
+
+static void count_out(np_host *h, np_task *t) {
+  h->ntasks--;
+  if (t->daemon) h->ndaemons--;
+  if (t == h->main) {
+    h->main_done = true;
+    h->main_failed = t->future.state != NP_SUCCEEDED;
+  }
+  np_loop_recheck(h);
+}
+
+/* Puts the results or the error (n values on top of the stack) into the
+ * task's future, and reports the failure of a callback. */
+static int end_slow(lua_State *L) {
+  np_task *t = lua_touserdata(L, 1);
+  np_host *h = t->future.host;
+  int n = lua_gettop(L) - 2; /* [t, task, values ..] */
+  if (!t->failed) {
+    np_future_succeed(L, 2, n);
+    return 0;
+  }
+  const char *code = np_errcode(L, -1);
+  if (t->kind == NP_TASK_PLAIN || (code && strcmp(code, "CANCELLED") == 0)) {
+    np_future_fail(L, 2);
+    return 0;
+  }
+  lua_createtable(L, 0, 6);
+  lua_pushvalue(L, -2);
+  lua_setfield(L, -2, "error");
+  lua_pushvalue(L, 2);
+  lua_setfield(L, -2, "task");
+  np_task_name(L, 2);
+  lua_pushfstring(L, "%s failed", lua_tostring(L, -1));
+  lua_setfield(L, -3, "message");
+  lua_pop(L, 1);
+  np_task_extra(L, 2);
+  lua_rawgeti(L, -1, NP_EX_TRACE);
+  lua_setfield(L, -3, "traceback");
+  lua_pop(L, 1);
+  lua_pushboolean(L, t->kind == NP_TASK_HANDLER);
+  lua_setfield(L, -2, "handler");
+  if (t->kind == NP_TASK_REPORT)
+    np_report_broken(L, h);
+  else
+    np_report(L, h);
+  t->future.retrieved = true;
+  np_future_fail(L, 2);
+  return 0;
+}
+
+/* The n values on top of `from` are the task's end. */
+static void task_end(np_host *h, np_task *t, lua_State *from, int n) {
+  lua_State *S = h->slots;
+  np_future *f = &t->future;
+  if (!t->failed && n <= 1 && !f->has_calls) {
+    lua_rawgeti(S, NP_SLOT_LIVE, t->slot);
+    if (n == 1)
+      lua_xmove(from, S, 1);
+    else
+      lua_pushnil(S);
+    lua_setiuservalue(S, -2, NP_UV_VALUE);
+    lua_pop(S, 1);
+    np_future_end(f, NP_SUCCEEDED, n);
+  } else {
+    S = h->scratch;
+    if (!lua_checkstack(S, n + 8)) n = 0; /* no memory for so many results */
+    lua_xmove(from, S, n);
+    lua_pushcfunction(S, end_slow);
+    lua_pushlightuserdata(S, t);
+    np_task_push(S, h, t);
+    lua_rotate(S, -(n + 3), 3);
+    if (lua_pcall(S, n + 2, 0, 0) != LUA_OK) {
+      np_task_push(S, h, t); /* "not enough memory" */
+      lua_insert(S, -2);
+      if (f->state == NP_PENDING) {
+        lua_setiuservalue(S, -2, NP_UV_VALUE);
+        np_future_end(f, NP_FAILED, 1);
+      } else {
+        lua_pop(S, 1);
+      }
+      lua_pop(S, 1);
+    }
+  }
+  if (t->co) give_thread(h, t);
+  if (!t->pinned) np_task_discard(h, t);
+  count_out(h, t);
+}
+
+/* ---- running ----------------------------------------------------------- */
+
+/* What to do with the results of the body, or its error: [msgh, values ..] */
+static int main_k(lua_State *L, int status, lua_KContext ctx) {
+  (void)ctx;
+  np_gethost(L)->current->failed = status != LUA_OK && status != LUA_YIELD;
+  return lua_gettop(L) - 1;
+}
+
+/* The base of each task: its body runs under lua_pcallk, so that the <close>
+ * handlers of a failing task run inside it, and may wait. */
+static int task_main(lua_State *L) {
+  lua_pushvalue(L, lua_upvalueindex(2));
+  lua_insert(L, 1);
+  int status = lua_pcallk(L, lua_gettop(L) - 2, LUA_MULTRET, 1, 0, main_k);
+  return main_k(L, status, 0);
+}
+
+/* Puts the base function, the body and its arguments on the new thread;
+ * returns the number of arguments of the base function. */
+static int task_start(np_host *h, np_task *t) {
+  lua_State *S = h->slots, *co = t->co;
+  int n = t->nargs;
+  if (!lua_checkstack(co, n + 4)) return -1;
+  np_pushslot(co, h, NP_SLOT_MAIN);
+  lua_rawgeti(S, NP_SLOT_LIVE, t->slot);
+  lua_getiuservalue(S, -1, NP_UV_VALUE);
+  lua_xmove(S, co, 1);
+  for (int i = 0; i < n; i++) {
+    lua_getiuservalue(S, -1, NP_UV_ARGS + i);
+    lua_xmove(S, co, 1);
+    lua_pushnil(S);
+    lua_setiuservalue(S, -2, NP_UV_ARGS + i);
+  }
+  lua_pop(S, 1);
+  return n + 1;
+}
+
+static int cancelled_error(lua_State *L) {
+  np_task *t = lua_touserdata(L, 1);
+  np_scope_pusherror(L, t->future.host, t, &t->root);
+  return 1;
+}
+
+/* Ends a task that has no coroutine to take its end from. */
+static void end_before_start(np_host *h, np_task *t) {
+  lua_State *S = h->scratch;
+  if (t->root.cancelled) {
+    lua_pushcfunction(S, cancelled_error);
+    lua_pushlightuserdata(S, t);
+    if (lua_pcall(S, 1, 1, 0) != LUA_OK) t->root.cancelled = false;
+  } else {
+    lua_pushliteral(S, "not enough memory");
+  }
+  t->failed = true;
+  task_end(h, t, S, 1);
+}
+
+void np_task_resume(np_host *h, np_task *t) {
+  int n = 0, nres = 0;
+  if (!t->co) {
+    if (t->root.cancelled || !take_thread(h, t)) {
+      end_before_start(h, t);
+      return;
+    }
+    if ((n = task_start(h, t)) < 0) {
+      end_before_start(h, t);
+      return;
+    }
+  }
+  lua_State *co = t->co;
+  h->current = t;
+  h->running = co;
+  h->chain_ok = true;
+  t->base.parked = false;
+  int status = lua_resume(co, h->L, n, &nres);
+  h->current = NULL;
+  h->running = NULL;
+  if (status == LUA_YIELD && h->parking) {
+    h->parking = false;
+    t->base.parked = true;
+    return;
+  }
+  if (status == LUA_YIELD) { /* a C library yielded to a loop not ours */
+    np_closethread(co);
+    lua_settop(co, 0);
+    lua_pushliteral(co, "attempt to yield from outside a coroutine");
+    nres = 1;
+    t->failed = true;
+  } else if (status != LUA_OK) {
+    t->failed = true;
+    nres = 1;
+  }
+  task_end(h, t, co, nres);
+}
+
+/* ---- the one wait ------------------------------------------------------ */
+
+bool np_canyield(lua_State *L, np_host *h) {
+  return h->current && L == h->running && h->chain_ok && lua_isyieldable(L);
+}
+
+np_task *np_checktask(lua_State *L, np_host *h) {
+  if (!h->current) np_raise(L, "INVALID_STATE", "cannot wait outside a task");
+  if (L != h->running)
+    np_raise(L, "INVALID_STATE",
+             "cannot wait in a coroutine that neap did not resume");
+  return h->current;
+}
+
+np_task *np_checkyield(lua_State *L, np_host *h) {
+  if (np_canyield(L, h)) return h->current;
+  np_checktask(L, h);
+  np_raise(L, "INVALID_STATE",
+           "cannot wait here: Lua cannot yield across a C call "
+           "(such as a table.sort comparator, a string.gsub callback, __gc)");
+  return NULL;
+}
+
+static int cancelled_finish(lua_State *L, np_wait *w) {
+  (void)w;
+  np_host *h = np_gethost(L);
+  return np_scope_raise(L, h, h->current);
+}
+
+static bool nothing_to_cancel(np_wait *w) {
+  (void)w;
+  return false; /* it is in the ready queue */
+}
+
+static const np_wait_class cancelled_class = {.name = "a turn, being cancelled",
+                                              .cancel = nothing_to_cancel,
+                                              .finish = cancelled_finish};
+
+void np_checkwait(lua_State *L, np_host *h) {
+  np_task *t = np_checkyield(L, h);
+  if (t->scope == &t->root && !t->root.cancelled) return;
+  np_scope *cause = np_scope_cause(h, t);
+  if (!cause) return;
+  if (!cause->raised) np_scope_raise(L, h, t);
+  np_park_ready(L, h, &t->own.wait, &cancelled_class); /* does not return */
+}
+
+static int park_k(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  np_wait *w = (np_wait *)ctx;
+  np_host *h = np_gethost(L);
+  np_task *t = h->current;
+  t->wait = NULL;
+  w->busy = false;
+  if (t->interrupted) {
+    t->interrupted = false;
+    return np_scope_raise(L, h, t);
+  }
+  return w->cls->finish(L, w);
+}
+
+int np_park(lua_State *L, np_host *h, np_wait *w, const np_wait_class *cls) {
+  np_task *t = h->current;
+  w->cls = cls;
+  w->busy = true;
+  if (!t->ready) w->task = t;
+  t->wait = w;
+  t->leaf = L;
+  t->cancel_sent = false;
+  t->streak = 0;
+  h->parking = true;
+  return lua_yieldk(L, 0, (lua_KContext)w, park_k);
+}
+
+int np_park_ready(lua_State *L, np_host *h, np_wait *w,
+                  const np_wait_class *cls) {
+  np_ready(h, h->current);
+  w->task = NULL;
+  return np_park(L, h, w, cls);
+}
+
+int np_settle(lua_State *L, np_host *h, np_wait *w, const np_wait_class *cls) {
+  if (++h->current->streak < STREAK_MAX) return cls->finish(L, w);
+  return np_park_ready(L, h, w, cls);
+}
+
+void np_wake(np_wait *w) {
+  np_task *t = w->task;
+  if (!t) return;
+  w->task = NULL;
+  np_ready(t->future.host, t);
+}
+
+/* ---- force ------------------------------------------------------------- */
+
+static void wait_drop(np_task *t) {
+  np_wait *w = t->wait;
+  t->wait = NULL;
+  if (w->task) {
+    if (w->cls->drop)
+      w->cls->drop(w);
+    else
+      w->cls->cancel(w);
+  }
+  w->task = NULL;
+  w->busy = false;
+}
+
+/* Resets the coroutines of a parked task, innermost first. */
+static void close_chain(np_host *h, np_task *t) {
+  lua_State *chain[256]; /* Lua nests fewer than 200 */
+  int n = 0;
+  for (lua_State *co = t->co; co && n < 256; n++) {
+    chain[n] = co;
+    co = co == t->leaf ? NULL : lua_tothread(co, -1);
+  }
+  while (n-- > 0) {
+    h->running = chain[n];
+    np_coro_setparked(h, chain[n], false);
+    np_coro *c = np_getcoro(h, chain[n]);
+    if (c && !c->base) np_coro_leave(h, c);
+    np_closethread(chain[n]);
+  }
+}
+
+void np_task_kill(np_host *h, np_task *t) {
+  if (t == h->current || t->future.state != NP_PENDING) return;
+  np_task *current = h->current;
+  lua_State *running = h->running;
+  bool chain_ok = h->chain_ok;
+  if (t->wait) wait_drop(t);
+  np_unready(h, t);
+  t->root.cancelled = true;
+  if (t->co) {
+    h->current = t;
+    h->chain_ok = false;
+    close_chain(h, t);
+    h->current = current;
+    h->running = running;
+    h->chain_ok = chain_ok;
+  }
+  end_before_start(h, t);
+}
+
+void np_task_open(lua_State *L, np_host *h) {
+  lua_pushlightuserdata(L, h);
+  lua_pushlightuserdata(L, h);
+  lua_pushcclosure(L, np_msgh, 1);
+  lua_pushcclosure(L, task_main, 2);
+  lua_xmove(L, h->slots, 1);
+  lua_replace(h->slots, NP_SLOT_MAIN);
+}

@@ -1,0 +1,135 @@
+/*
+ * task.h: a task is a coroutine with a future for its end, a place in the
+ * ready queue, the wait it is parked on and the scopes it is in. It gets its
+ * Lua thread when it first runs, from a pool of finished ones.
+ */
+#ifndef NP_TASK_H
+#define NP_TASK_H
+
+#include "core/future.h"
+#include "core/scope.h"
+
+/* Fields of the table in NP_UV_EXTRA. */
+enum {
+  NP_EX_NAME = 1,
+  NP_EX_MESSAGE,   /* of task:cancel(message) */
+  NP_EX_TRACE,     /* traceback of the failure */
+  NP_EX_TRACE_ERR, /* the error it belongs to */
+  NP_EX_LOCALS,    /* values of task_local, never changed in place */
+};
+
+/* What a failure of the task means. */
+enum {
+  NP_TASK_PLAIN,    /* its future's: somebody may take it */
+  NP_TASK_CALLBACK, /* reported at once */
+  NP_TASK_HANDLER,  /* reported at once, does not count for the exit status */
+  NP_TASK_REPORT,   /* runs the exception handler: written to stderr */
+};
+
+struct np_task {
+  np_future future;    /* first: a Task is a Future */
+  np_task *next_ready; /* in the ready queue, or in a pass of cancellation */
+  lua_State *co;       /* base coroutine; NULL before it runs and after */
+  np_wait *wait;       /* parked on it, until its finish starts */
+  lua_State *leaf;     /* the coroutine that parked: co or one inside it */
+  np_scope *scope;     /* innermost scope in force */
+  np_scope root;
+  np_coro base;
+  uint64_t order;       /* by age */
+  uint32_t number;      /* N of task-N or callback-N */
+  int slot;             /* in NP_SLOT_LIVE; 0: none */
+  int thread_slot;      /* in NP_SLOT_THREADS */
+  uint32_t cancel_pass; /* the pass that reached it last */
+  uint16_t nargs;       /* before it runs */
+  uint8_t kind;         /* NP_TASK_PLAIN ... */
+  uint8_t streak;       /* calls in a row that did not have to wait */
+  bool begun : 1;       /* counts as alive */
+  bool ready : 1;       /* in the ready queue */
+  bool in_pass : 1;     /* in the list of a pass of cancellation */
+  bool interrupted : 1; /* its wait was undone: it raises when it runs */
+  bool cancel_sent : 1; /* its wait was asked to cancel */
+  bool daemon : 1;
+  bool failed : 1; /* its body ended with an error (while ending) */
+  bool pinned : 1; /* keeps its slot after its end, for a group */
+  bool has_locals : 1;
+  struct { /* the wait of sleep, await and wait queues */
+    np_wait wait;
+    union {
+      np_timer timer;
+      np_watch watch;
+      np_link queue;
+    } u;
+    bool flag; /* its class's own */
+  } own;
+};
+
+/* [.. fn a1 .. an] -> [.. task]  A new task, ready to run. */
+np_task *np_spawn(lua_State *L, np_host *h, int nargs, int kind);
+/* The same with `extra` bytes behind the np_task, zeroed. */
+np_task *np_spawn_sized(lua_State *L, np_host *h, int nargs, int kind,
+                        size_t extra);
+
+/* The two halves of np_spawn_sized: the task exists and holds its function;
+ * then it counts as alive and is ready (plain). np_task_discard drops one that
+ * has not begun. */
+np_task *np_task_new(lua_State *L, np_host *h, int nargs, int kind,
+                     size_t extra);
+void np_task_begin(np_host *h, np_task *t);
+void np_task_discard(np_host *h, np_task *t);
+
+/* A timed callback that has not begun is dropped. */
+void np_callback_cancel(np_host *h, np_task *t);
+
+/* Asks it to end; false if it has ended. Plain. */
+bool np_task_cancel(np_host *h, np_task *t);
+
+/* Puts a parked or new task at the end of the ready queue. Plain. */
+void np_ready(np_host *h, np_task *t);
+/* Takes it out of the ready queue, wherever it is in it. */
+void np_unready(np_host *h, np_task *t);
+
+/* Runs the task until it waits or ends: the one way into Lua. */
+void np_task_resume(np_host *h, np_task *t);
+
+/* Ends it by force: `<close>` handlers run, and cannot wait. */
+void np_task_kill(np_host *h, np_task *t);
+
+/* [.. ] -> [.. userdata] of a live task. */
+void np_task_push(lua_State *L, np_host *h, np_task *t);
+
+/* Takes a task that was pinned after its end out of its slot. */
+void np_task_unpin(np_host *h, np_task *t);
+
+/* Raises where Lua cannot yield or there is no task; np_checkwait without the
+ * look at cancellation. Returns the running task. */
+np_task *np_checkyield(lua_State *L, np_host *h);
+/* Raises where there is no task to run in; does not ask for a yield. */
+np_task *np_checktask(lua_State *L, np_host *h);
+/* np_checkyield as a question. */
+bool np_canyield(lua_State *L, np_host *h);
+
+/* [.. err] -> [.. err]  Notes the traceback of an error where it is raised;
+ * the message handler of every protected call of ours. */
+int np_msgh(lua_State *L);
+
+/* What the task waits for, as a text. */
+void np_task_describe(np_task *t, char *buf, size_t size);
+/* Its name, without allocating. */
+void np_task_label(np_task *t, char *buf, size_t size);
+/* [.. locals or false] -> [.. ]  Sets the task-local values of the task at
+ * idx. */
+void np_task_setlocals(lua_State *L, int idx);
+void np_task_name(lua_State *L, int idx); /* [..] -> [.. name] */
+
+/* [.. table] -> [.. ]  The context goes to the exception handler, in a task
+ * of its own. */
+void np_report(lua_State *L, np_host *h);
+/* The exception handler itself failed: the context goes to stderr. */
+void np_report_broken(lua_State *L, np_host *h);
+
+/* [.. extra] The NP_UV_EXTRA table of the task at idx, made when missing. */
+void np_task_extra(lua_State *L, int idx);
+
+void np_task_open(lua_State *L, np_host *h);
+
+#endif

@@ -1,0 +1,252 @@
+/*
+ * timer.c: the heap of deadlines behind one uv_timer_t, the clock, sleep.
+ *
+ * The uv timer is armed for the earliest deadline and is left armed when that
+ * one is stopped: it then fires for nothing and is armed anew, which is cheaper
+ * than keeping it exact. The virtual clock stands still until loop.c finds
+ * nothing ready and asks for a jump; afterwards the clock goes on from where
+ * it was, so it never runs backwards.
+ */
+#include "core/timer.h"
+
+#include <math.h>
+
+#include "base/class.h"
+#include "core/loop.h"
+#include "core/task.h"
+
+#define MILLISECOND UINT64_C(1000000)
+
+uint64_t np_now(np_host *h) {
+  if (h->virtual_on) return h->virtual_now;
+  return uv_hrtime() + h->clock_offset;
+}
+
+uint64_t np_deadline(np_host *h, lua_Number seconds) {
+  uint64_t now = np_now(h);
+  if (!(seconds > 0)) return now;
+  if (seconds >= 9e9) return NP_FOREVER; /* 2^63 ns and more */
+  return now + (uint64_t)ceil(seconds * 1e9);
+}
+
+/* ---- the heap ---------------------------------------------------------- */
+
+static bool earlier(const np_timer *a, const np_timer *b) {
+  if (a->when != b->when) return a->when < b->when;
+  return (int32_t)(a->seq - b->seq) < 0;
+}
+
+static void place(np_host *h, np_timer *t, uint32_t i) {
+  h->heap[i - 1] = t;
+  t->index = i;
+}
+
+static void sift_up(np_host *h, np_timer *t, uint32_t i) {
+  while (i > 1) {
+    np_timer *parent = h->heap[i / 2 - 1];
+    if (!earlier(t, parent)) break;
+    place(h, parent, i);
+    i /= 2;
+  }
+  place(h, t, i);
+}
+
+static void sift_down(np_host *h, np_timer *t, uint32_t i) {
+  for (;;) {
+    uint32_t child = i * 2;
+    if (child > h->nheap) break;
+    if (child < h->nheap && earlier(h->heap[child], h->heap[child - 1]))
+      child++;
+    if (!earlier(h->heap[child - 1], t)) break;
+    place(h, h->heap[child - 1], i);
+    i = child;
+  }
+  place(h, t, i);
+}
+
+/* ---- the uv timer ------------------------------------------------------ */
+
+static void on_timer(uv_timer_t *uvtimer);
+
+/* Arms it for the first deadline, unless it fires early enough already. */
+static void arm(np_host *h) {
+  if (h->nheap == 0 || h->virtual_on) return;
+  uint64_t when = h->heap[0]->when - h->clock_offset;
+  if (when >= h->armed) return;
+  uint64_t ms = when / MILLISECOND + (when % MILLISECOND != 0);
+  uint64_t now = uv_now(h->uv);
+  h->armed = when;
+  uv_timer_start(&h->uvtimer, on_timer, ms > now ? ms - now : 0, 0);
+}
+
+static void disarm(np_host *h) {
+  h->armed = NP_FOREVER;
+  uv_timer_stop(&h->uvtimer);
+}
+
+static void count_strong(np_host *h, int n) {
+  bool before = h->nstrong > 0;
+  h->nstrong += (uint32_t)n;
+  if (before == (h->nstrong > 0)) return;
+  if (before)
+    uv_unref((uv_handle_t *)&h->uvtimer);
+  else
+    uv_ref((uv_handle_t *)&h->uvtimer);
+}
+
+int np_timer_start(np_host *h, np_timer *t, uint64_t when) {
+  if (h->nheap == h->heap_capacity) {
+    uint32_t n = h->heap_capacity ? h->heap_capacity * 2 : 64;
+    np_timer **p =
+        np_realloc(h, h->heap, h->heap_capacity * sizeof *p, n * sizeof *p);
+    if (!p) return UV_ENOMEM;
+    h->heap = p;
+    h->heap_capacity = n;
+  }
+  t->when = when;
+  t->seq = h->timer_seq++;
+  h->nheap++;
+  sift_up(h, t, h->nheap);
+  if (!t->weak) count_strong(h, 1);
+  if (t->index == 1) arm(h);
+  return 0;
+}
+
+void np_timer_stop(np_host *h, np_timer *t) {
+  uint32_t i = t->index;
+  if (i == 0) return;
+  t->index = 0;
+  np_timer *last = h->heap[--h->nheap];
+  if (last != t) {
+    if (i > 1 && earlier(last, h->heap[i / 2 - 1]))
+      sift_up(h, last, i);
+    else
+      sift_down(h, last, i);
+  }
+  if (!t->weak) count_strong(h, -1);
+  if (h->nheap == 0) disarm(h);
+}
+
+/* Fires what is due. Timers that are started meanwhile wait for the next
+ * round, even if they are due at once. */
+static void fire_due(np_host *h) {
+  uint64_t now = np_now(h);
+  uint32_t limit = h->timer_seq;
+  while (h->nheap > 0 && h->heap[0]->when <= now &&
+         (int32_t)(h->heap[0]->seq - limit) < 0) {
+    np_timer *t = h->heap[0];
+    np_timer_stop(h, t);
+    t->fire(t);
+  }
+}
+
+static void on_timer(uv_timer_t *uvtimer) {
+  np_host *h = np_container_of(uvtimer, np_host, uvtimer);
+  h->armed = NP_FOREVER;
+  if (h->virtual_on) return;
+  fire_due(h);
+  arm(h);
+}
+
+void np_timer_jump(np_host *h) {
+  if (h->nheap == 0) return;
+  if (h->heap[0]->when > h->virtual_now) h->virtual_now = h->heap[0]->when;
+  fire_due(h);
+}
+
+void np_timer_virtual(np_host *h, bool on) {
+  if (on == h->virtual_on) return;
+  if (on) {
+    h->virtual_now = np_now(h);
+    h->virtual_on = true;
+    disarm(h);
+  } else {
+    h->virtual_on = false;
+    h->clock_offset = h->virtual_now - uv_hrtime();
+    arm(h);
+  }
+}
+
+/* ---- sleep ------------------------------------------------------------- */
+
+static np_task *sleep_task(np_wait *w) {
+  return np_container_of(w, np_task, own.wait);
+}
+
+static bool sleep_cancel(np_wait *w) {
+  np_task *t = sleep_task(w);
+  if (t->own.flag) {
+    t->own.flag = false;
+    np_unforever(t->future.host);
+  } else {
+    np_timer_stop(t->future.host, &t->own.u.timer);
+  }
+  return true;
+}
+
+/* [seconds, values ..]: the values are the results. */
+static int sleep_finish(lua_State *L, np_wait *w) {
+  (void)w;
+  return lua_gettop(L) - 1;
+}
+
+static const np_wait_class sleep_class = {
+    .name = "sleep", .cancel = sleep_cancel, .finish = sleep_finish};
+
+static void sleep_fire(np_timer *timer) {
+  np_wake(&np_container_of(timer, np_task, own.u.timer)->own.wait);
+}
+
+static int park_until(lua_State *L, np_host *h, uint64_t when) {
+  np_task *t = h->current;
+  np_timer *timer = &t->own.u.timer;
+  *timer = (np_timer){.fire = sleep_fire};
+  t->own.flag = when == NP_FOREVER && !t->daemon;
+  if (t->own.flag) np_forever(h);
+  if (when != NP_FOREVER && np_timer_start(h, timer, when) < 0)
+    return luaL_error(L, "not enough memory");
+  return np_park(L, h, &t->own.wait, &sleep_class);
+}
+
+static int sleep_(lua_State *L) {
+  np_host *h = np_gethost(L);
+  lua_Number seconds = np_checknumber(L, 1);
+  np_checkwait(L, h);
+  if (seconds <= 0)
+    return np_park_ready(L, h, &h->current->own.wait, &sleep_class);
+  return park_until(L, h, np_deadline(h, seconds));
+}
+
+/* core.sleep_until(ns) waits till that time of core.now_ns(). */
+static int sleep_until(lua_State *L) {
+  np_host *h = np_gethost(L);
+  uint64_t when = (uint64_t)luaL_checkinteger(L, 1);
+  np_checkwait(L, h);
+  return park_until(L, h, when);
+}
+
+static int now_ns(lua_State *L) {
+  lua_pushinteger(L, (lua_Integer)np_now(np_gethost(L)));
+  return 1;
+}
+
+/* loop.time(): seconds of the monotonic clock. */
+static int now(lua_State *L) {
+  lua_pushnumber(L, (lua_Number)np_now(np_gethost(L)) / 1e9);
+  return 1;
+}
+
+/* core.virtual_clock(on) */
+static int virtual_clock(lua_State *L) {
+  np_host *h = np_gethost(L);
+  bool was = h->virtual_on;
+  np_timer_virtual(h, lua_toboolean(L, 1));
+  lua_pushboolean(L, was);
+  return 1;
+}
+
+static const luaL_Reg funcs[] = {
+    {"sleep", sleep_},  {"sleep_until", sleep_until},     {"now", now},
+    {"now_ns", now_ns}, {"virtual_clock", virtual_clock}, {NULL, NULL}};
+
+void np_timer_open(lua_State *L, np_host *h) { np_setfuncs(L, h, funcs); }

@@ -1,0 +1,49 @@
+/*
+ * timer.h: deadlines in one heap behind one uv_timer_t, and the clock, which a
+ * test can make virtual. Times are nanoseconds of the monotonic clock. Timers
+ * with the same deadline fire in the order they were started; none is early.
+ */
+#ifndef NP_TIMER_H
+#define NP_TIMER_H
+
+#include <lua.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct np_host np_host;
+typedef struct np_timer np_timer;
+
+#define NP_SECOND  UINT64_C(1000000000)
+#define NP_FOREVER UINT64_MAX /* no deadline */
+
+struct np_timer {
+  void (*fire)(np_timer *t); /* plain: no Lua */
+  uint64_t when;             /* ns */
+  uint32_t seq;              /* ties: who was started first */
+  uint32_t index : 31;       /* 1-based place in the heap; 0: not started */
+  uint32_t weak : 1;         /* does not keep the loop alive */
+};
+
+/* Now, in ns; the virtual clock's if one runs. */
+uint64_t np_now(np_host *h);
+
+/* `seconds` from now as a deadline: never less than now, NP_FOREVER for what
+ * is too large. NaN must have been refused. */
+uint64_t np_deadline(np_host *h, lua_Number seconds);
+
+/* Starts t, which must not run, for the time `when` (ns). The caller has set
+ * fire and weak. 0 or UV_ENOMEM. */
+int np_timer_start(np_host *h, np_timer *t, uint64_t when);
+
+/* Stops t; nothing if it does not run. Never fails. */
+void np_timer_stop(np_host *h, np_timer *t);
+
+/* The virtual clock: on or off; forward to the first deadline, firing it. */
+void np_timer_virtual(np_host *h, bool on);
+void np_timer_jump(np_host *h);
+
+void np_timer_open(lua_State *L, np_host *h);
+
+static inline bool np_timer_running(const np_timer *t) { return t->index != 0; }
+
+#endif
