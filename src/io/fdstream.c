@@ -67,11 +67,18 @@ static int core_stream_limit(lua_State *L) {
   return 0;
 }
 
+/* is_stream(x) -> boolean */
+static int core_is_stream(lua_State *L) {
+  lua_pushboolean(L, np_testclass(L, 1, &np_stream_class) != NULL);
+  return 1;
+}
+
 void np_fdstream_open(lua_State *L, np_host *h) {
   static const luaL_Reg functions[] = {
       {"stream_fd", core_stream_fd},
       {"pair", core_pair},
       {"stream_limit", core_stream_limit},
+      {"is_stream", core_is_stream},
       {NULL, NULL},
   };
   np_setfuncs(L, h, functions);

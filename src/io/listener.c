@@ -71,20 +71,9 @@ static void stop_polling(np_listener *l) {
   }
 }
 
-/* While a task waits, the sockets keep the loop alive. */
-static void set_waiting(np_listener *l, bool on) {
-  for (np_lsocket *s = l->sockets; s; s = s->next) {
-    if (on) {
-      uv_ref((uv_handle_t *)&s->poll);
-    } else {
-      uv_unref((uv_handle_t *)&s->poll);
-    }
-  }
-}
-
 static void end_wait(np_listener *l) {
   np_timer_stop(l->base.host, &l->back_off);
-  set_waiting(l, false);
+  np_unforever(l->base.host);
 }
 
 static void wake(np_listener *l) {
@@ -284,7 +273,7 @@ static int accept_wait(lua_State *L, np_listener *l, const np_wait_class *cls) {
   np_host *h = l->base.host;
   if (l->count > 0 || l->status) return np_settle(L, h, &l->wait, cls);
   start_polling(l);
-  set_waiting(l, true);
+  np_forever(h);
   return np_park(L, h, &l->wait, cls);
 }
 

@@ -209,9 +209,6 @@ static void mem_close(np_wire *wire, bool reset) {
   }
 }
 
-/* Only the other end could wake who waits here: nothing to keep alive. */
-static void mem_ref(np_wire *wire, bool on) { (void)wire, (void)on; }
-
 static int mem_name(np_wire *wire, bool peer, struct sockaddr_storage *out,
                     int *len) {
   (void)wire, (void)peer;
@@ -240,7 +237,6 @@ static const np_wire_class wire_class = {
     .start = mem_start,
     .stop = mem_stop,
     .close = mem_close,
-    .ref = mem_ref,
     .name = mem_name,
     .option = mem_option,
     .fileno = mem_fileno,

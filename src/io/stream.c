@@ -22,22 +22,13 @@
 #include "base/err.h"
 #include "io/bufpool.h"
 
-/* ---- keeping the loop alive -------------------------------------------- */
-
-void np_stream_ref(np_stream *s) {
-  if (s->nrefs++ == 0) s->wire->cls->ref(s->wire, true);
-}
-
-void np_stream_unref(np_stream *s) {
-  if (--s->nrefs == 0 && s->wire) s->wire->cls->ref(s->wire, false);
-}
-
 /* ---- waiting ----------------------------------------------------------- */
 
 static void end_wait(np_swait *w) {
-  np_timer_stop(w->stream->base.host, &w->timer);
+  np_host *h = w->stream->base.host;
+  if (np_timer_running(&w->timer)) np_timer_stop(h, &w->timer);
   np_list_remove(&w->link);
-  np_stream_unref(w->stream);
+  if (w->outside) np_unforever(h);
 }
 
 void np_stream_wake(np_swait *w, int status) {
@@ -66,7 +57,8 @@ int np_stream_park(lua_State *L, np_swait *w, const np_wait_class *cls) {
     if (r < 0) return np_stream_fail(L, s, r, w->what);
   }
   if (w != &s->reader) np_list_append(&s->waiters, &w->link);
-  np_stream_ref(s);
+  w->outside = s->wire->outside && w->mark != NP_UNTIL_CLOSED;
+  if (w->outside) np_forever(h);
   return np_park(L, h, &w->wait, cls);
 }
 
@@ -163,8 +155,8 @@ static void stream_destroy(np_handle *b) {
 static const np_handle_class handle_class = {stream_shut, stream_destroy};
 
 np_stream *np_stream_new(lua_State *L, np_host *h) {
-  np_stream **box = lua_newuserdatauv(L, sizeof(*box), 0);
-  *box = NULL;
+  np_stream_box *box = lua_newuserdatauv(L, sizeof(*box), 0);
+  *box = (np_stream_box){.tag = &np_stream_class};
   np_class_set(L, &np_stream_class);
   np_stream *s = np_alloc(h, sizeof(*s));
   if (!s) luaL_error(L, "not enough memory");
@@ -179,8 +171,7 @@ np_stream *np_stream_new(lua_State *L, np_host *h) {
   np_list_init(&s->reader.link);
   np_list_init(&s->waiters);
   np_handle_init(&s->base, h, &handle_class);
-  *box = s;
-  return s;
+  return box->stream = s;
 }
 
 static void on_closed(void *user);
@@ -275,7 +266,6 @@ void np_stream_close(np_stream *s, bool reset) {
   if (!s->closing) {
     s->closing = true;
     np_keep(s->base.host);
-    np_stream_ref(s);
     np_stream_wake(&s->reader, UV_ECANCELED);
     np_stream_wake_all(s, 0, UV_ECANCELED);
     // a reader that was woken before still takes its bytes
@@ -290,32 +280,32 @@ void np_stream_close(np_stream *s, bool reset) {
 /* ---- the class --------------------------------------------------------- */
 
 np_stream *np_stream_check(lua_State *L, int arg) {
-  np_stream *s = *(np_stream **)np_checkclass(L, arg, &np_stream_class);
-  if (!s) np_raise(L, "CLOSED", "stream was collected");
-  return s;
+  np_stream_box *box = np_checkclass(L, arg, &np_stream_class);
+  if (!box->stream) np_raise(L, "CLOSED", "stream was collected");
+  return box->stream;
 }
 
-np_stream *np_stream_self(lua_State *L) {
-  np_stream *s = *(np_stream **)np_checkself(L);
-  if (!s) np_raise(L, "CLOSED", "stream was collected");
-  return s;
+np_stream *np_stream_self_checked(lua_State *L) {
+  np_stream_box *box = np_checkself(L);
+  if (!box->stream) np_raise(L, "CLOSED", "stream was collected");
+  return box->stream;
 }
 
 static int stream_close(lua_State *L) {
-  np_stream **box = np_checkself(L);
-  if (*box) np_stream_close(*box, false);
+  np_stream_box *box = np_checkself(L);
+  if (box->stream) np_stream_close(box->stream, false);
   return 0;
 }
 
 static int stream_abort(lua_State *L) {
-  np_stream **box = np_checkself(L);
-  if (*box) np_stream_close(*box, true);
+  np_stream_box *box = np_checkself(L);
+  if (box->stream) np_stream_close(box->stream, true);
   return 0;
 }
 
 static int stream_closed(lua_State *L) {
-  np_stream **box = np_checkself(L);
-  lua_pushboolean(L, !*box || (*box)->closing);
+  np_stream_box *box = np_checkself(L);
+  lua_pushboolean(L, !box->stream || box->stream->closing);
   return 1;
 }
 
@@ -341,9 +331,9 @@ static int stream_wait_closed(lua_State *L) {
 }
 
 static int stream__gc(lua_State *L) {
-  np_stream **box = np_checkself(L);
-  np_stream *s = *box;
-  *box = NULL;
+  np_stream_box *box = np_checkself(L);
+  np_stream *s = box->stream;
+  box->stream = NULL;
   if (s) {
     np_stream_close(s, false);
     np_release(&s->base);

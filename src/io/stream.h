@@ -38,7 +38,8 @@ typedef struct np_swait {
   const char *what; /* "read", "write", ... */
   size_t mark;      /* woken when no more than this is unsent */
   int status;       /* why it was woken: 0, UV_ETIMEDOUT, or UV_ECANCELED
-                         because the stream was closed */
+                        because the stream was closed */
+  bool outside;     /* the wire may end it at any time: no deadlock */
 } np_swait;
 
 #define NP_UNTIL_CLOSED SIZE_MAX /* a mark: woken when the wire has closed */
@@ -72,7 +73,6 @@ struct np_stream {
   size_t linger_unsent; /* at the last tick */
   uint8_t linger_left;  /* ticks */
 
-  uint32_t nrefs;        /* waits, closing: they keep the loop alive */
   bool reading : 1;      /* the wire is delivering */
   bool wrote : 1;        /* something was sent */
   bool shut : 1;         /* shutdown was called */
@@ -135,8 +135,24 @@ void np_stream_consume(np_stream *s, size_t n);
 
 /* --- what follows is between the stream_*.c files --- */
 
-/* Self of a method; raises CLOSED in a finalizer that outlives it. */
-np_stream *np_stream_self(lua_State *L);
+/* The userdata. The tag makes the check of self a comparison of memory: no
+ * other userdata of this size begins with the address of our class. */
+typedef struct np_stream_box {
+  const np_class *tag;
+  np_stream *stream; /* NULL once collected */
+} np_stream_box;
+
+/* Self of a method. **raises** also in a finalizer that outlives it */
+np_stream *np_stream_self_checked(lua_State *L);
+
+static inline np_stream *np_stream_self(lua_State *L) {
+  np_stream_box *box = lua_touserdata(L, 1);
+  if (box && lua_rawlen(L, 1) == sizeof(*box) && box->tag == &np_stream_class &&
+      box->stream) {
+    return box->stream;
+  }
+  return np_stream_self_checked(L);
+}
 
 /* Raises CLOSED if it was closed. */
 void np_stream_checkopen(lua_State *L, np_stream *s);
@@ -158,10 +174,6 @@ void np_stream_describe(np_wait *w, char *buf, size_t size);
 np_swait *np_stream_waiter(lua_State *L, np_stream *s, const char *what,
                            size_t mark);
 void np_stream_wake_all(np_stream *s, size_t unsent, int status);
-
-/* Whether the loop must stay for this stream. */
-void np_stream_ref(np_stream *s);
-void np_stream_unref(np_stream *s);
 
 /* Next step of a close: send, discard, close the wire. */
 void np_stream_closing(np_stream *s);

@@ -89,8 +89,8 @@ static void format_name(np_stream *s, bool peer, char *buf, size_t size) {
 
 /* "Stream (tcp 127.0.0.1:5000 to 127.0.0.1:80)", "Stream (closed)" */
 int np_stream_m_tostring(lua_State *L) {
-  np_stream **box = np_checkself(L);
-  np_stream *s = *box;
+  np_stream_box *box = np_checkself(L);
+  np_stream *s = box->stream;
   if (!s || s->closing) {
     lua_pushfstring(L, "Stream (%s)", s && s->wire ? "closing" : "closed");
     return 1;

@@ -291,10 +291,10 @@ static const np_wait_class next_class = {
 };
 
 static np_stream *next_stream(lua_State *L) {
-  np_stream *s = *(np_stream **)lua_touserdata(L, lua_upvalueindex(UP_STREAM));
-  if (!s) np_raise(L, "CLOSED", "stream was collected");
-  np_stream_checkread(L, s);
-  return s;
+  np_stream_box *box = lua_touserdata(L, lua_upvalueindex(UP_STREAM));
+  if (!box->stream) np_raise(L, "CLOSED", "stream was collected");
+  np_stream_checkread(L, box->stream);
+  return box->stream;
 }
 
 static int next_line(lua_State *L) {

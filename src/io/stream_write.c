@@ -71,18 +71,12 @@ void np_stream_on_written(void *user, int status) {
   if (s->closing) np_stream_closing(s);
 }
 
-/* Sends what can be sent at once; the number of bytes or an error. */
-static ssize_t try_pieces(np_stream *s, const uv_buf_t *pieces, unsigned n) {
-  if (!is_idle(s)) return 0;
-  ssize_t r = s->wire->cls->try_write(s->wire, pieces, n);
-  return r == UV_EAGAIN ? 0 : r;
-}
-
-/* Sends or queues the pieces. 0, or an error after which s cannot write. */
-static int push_pieces(np_stream *s, const uv_buf_t *pieces, unsigned n) {
+/* Queues what is left of the pieces after `sent` bytes (or UV_EAGAIN, or an
+ * error). 0, or an error after which s cannot write. */
+static int send_rest(np_stream *s, const uv_buf_t *pieces, unsigned n,
+                     ssize_t sent) {
   np_host *h = s->base.host;
-  ssize_t sent = try_pieces(s, pieces, n);
-  s->wrote = true;
+  if (sent == UV_EAGAIN) sent = 0;
   if (sent < 0) {
     fail_writing(s, (int)sent);
     return (int)sent;
@@ -99,6 +93,14 @@ static int push_pieces(np_stream *s, const uv_buf_t *pieces, unsigned n) {
   return 0;
 }
 
+/* Sends or queues the pieces; the same results. */
+static int send_pieces(np_stream *s, const uv_buf_t *pieces, unsigned n) {
+  ssize_t sent = UV_EAGAIN;
+  if (is_idle(s)) sent = s->wire->cls->try_write(s->wire, pieces, n);
+  s->wrote = true;
+  return send_rest(s, pieces, n, sent);
+}
+
 /* ---- gathering arguments ----------------------------------------------- */
 
 typedef struct gather {
@@ -110,7 +112,7 @@ typedef struct gather {
 
 static void gather_flush(gather *g) {
   if (g->n > 0 && g->status == 0) {
-    g->status = push_pieces(g->stream, g->pieces, g->n);
+    g->status = send_pieces(g->stream, g->pieces, g->n);
   }
   g->n = 0;
 }
@@ -193,6 +195,10 @@ static const np_wait_class write_class = {
 /* Waits until at most `mark` bytes are unsent; then true. */
 static int wait_sent(lua_State *L, np_stream *s, const char *what,
                      size_t mark) {
+  if (is_idle(s) && !np_wait_busy(&s->writer.wait)) {
+    s->writer.status = 0;
+    return np_settle(L, s->base.host, &s->writer.wait, &write_class);
+  }
   np_swait *w = np_stream_waiter(L, s, what, mark);
   if (np_stream_unsent(s) > mark) {
     return np_stream_park(L, w, &write_class);
@@ -200,18 +206,36 @@ static int wait_sent(lua_State *L, np_stream *s, const char *what,
   return np_settle(L, s->base.host, &w->wait, &write_class);
 }
 
+/* Nothing is queued and the argument is one string, as almost always. */
+static int send_string(lua_State *L, np_stream *s, int arg) {
+  uv_buf_t piece;
+  piece.base = (char *)lua_tolstring(L, arg, &piece.len);
+  if (piece.len == 0) return 0;
+  ssize_t sent = s->wire->cls->try_write(s->wire, &piece, 1);
+  s->wrote = true;
+  if (sent == (ssize_t)piece.len) return 0;
+  return send_rest(s, &piece, 1, sent);
+}
+
 /* ---- methods ----------------------------------------------------------- */
 
 int np_stream_m_write(lua_State *L) {
   np_stream *s = np_stream_self(L);
   int last = lua_gettop(L);
-  check_arguments(L, 2, last);
+  bool is_string = last == 2 && lua_type(L, 2) == LUA_TSTRING;
+  if (!is_string) check_arguments(L, 2, last);
   np_stream_checkopen(L, s);
   np_checkwait(L, s->base.host);
   if (s->write_error) return np_stream_fail(L, s, s->write_error, "write");
   if (s->shut) return np_stream_fail(L, s, UV_EPIPE, "write");
-  int r = send_arguments(L, s, 2, last);
-  lua_settop(L, last);
+  int r;
+  if (is_string && is_idle(s)) {
+    r = send_string(L, s, 2);
+    if (!is_idle(s)) send_queued(s);
+  } else {
+    r = send_arguments(L, s, 2, last);
+    lua_settop(L, last);
+  }
   if (r < 0) return np_stream_fail(L, s, r, "write");
   return wait_sent(L, s, "write", s->high);
 }

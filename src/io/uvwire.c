@@ -158,15 +158,6 @@ static void uvwire_close(np_wire *wire, bool reset) {
   uv_close((uv_handle_t *)&w->uv, on_closed);
 }
 
-static void uvwire_ref(np_wire *wire, bool on) {
-  uv_handle_t *uv = (uv_handle_t *)&of_wire(wire)->uv;
-  if (on) {
-    uv_ref(uv);
-  } else {
-    uv_unref(uv);
-  }
-}
-
 /* ---- what the system knows of it --------------------------------------- */
 
 static int uvwire_fileno(np_wire *wire, int *fd) {
@@ -211,7 +202,6 @@ static const np_wire_class wire_class = {
     .start = uvwire_start,
     .stop = uvwire_stop,
     .close = uvwire_close,
-    .ref = uvwire_ref,
     .unread = uvwire_unread,
     .name = uvwire_name,
     .option = uvwire_option,
@@ -228,7 +218,7 @@ static int create(np_host *h, uv_handle_type type, const char *kind,
   memset(w, 0, size);  // not sizeof(*w): its union may be larger
   w->wire.cls = &wire_class;
   w->wire.kind = kind;
-  w->wire.polls = true;
+  w->wire.polls = w->wire.outside = true;
   int r = type == UV_TCP ? uv_tcp_init(h->uv, &w->uv.tcp)
                          : uv_pipe_init(h->uv, &w->uv.pipe, 0);
   if (r < 0) {

@@ -73,9 +73,6 @@ typedef struct np_wire_class {
    * write under way is given up: on_written comes first, with UV_ECANCELED. */
   void (*close)(np_wire *w, bool reset);
 
-  /* Whether an open wire keeps the loop alive; false at first. */
-  void (*ref)(np_wire *w, bool on);
-
   /* Bytes have arrived that nobody has read: closing now would reset the
    * connection and what we sent last could be lost. NULL: never. */
   bool (*unread)(np_wire *w);
@@ -91,6 +88,8 @@ struct np_wire {
   const np_wire_class *cls;
   const char *kind; /* "tcp", "unix", "pipe", "memory": begins descriptions */
   bool polls;       /* may be told NP_ROOM_SOON */
+  bool outside;     /* the other end is outside of this host: a wait for it is
+                       no deadlock */
   const np_wire_user *callbacks;
   void *user;
 };

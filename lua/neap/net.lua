@@ -1,0 +1,360 @@
+--- Streams and servers: connect, listen, serve. Arguments and options are
+--- checked here; neap.core does the work on numeric addresses.
+local args = require("neap.args")
+local combine = require("neap.combine")
+local core = require("neap.core")
+local errors = require("neap.errors")
+local eyeballs = require("neap.eyeballs")
+local server = require("neap.server")
+
+local net = {}
+
+local BACKLOG = 1024
+--- How often to look for a port that is free on all addresses.
+local PORT_TRIES = 10
+
+-- ---- options ---------------------------------------------------------------
+
+local option = args.option
+
+--- A local address, or { host =, port = }.
+local function bind_option(value)
+  if type(value) == "string" then
+    return false
+  elseif type(value) ~= "table" or type(value.host) ~= "string" then
+    return "is neither an address nor a table with one"
+  end
+  local port = value.port
+  return port ~= nil and option.integer(0, 65535)(port)
+end
+
+local function keepalive_option(value)
+  local ok = value == false or type(value) == "number" and value > 0 and value <= 32767
+  return not ok and "is neither false nor seconds (1 to 32767)"
+end
+
+local family_option = option.one_of({ ipv4 = true, ipv6 = true })
+
+local resolve_options = {
+  family = family_option,
+  port = option.integer(0, 65535),
+}
+
+local connect_options = {
+  timeout = option.seconds,
+  nodelay = option.boolean,
+  keepalive = keepalive_option,
+  bind = bind_option,
+  family = family_option,
+  limit = option.count,
+}
+
+local listen_options = {
+  backlog = option.count,
+  reuse_port = option.boolean,
+  fd = option.integer(0, 0x7fffffff),
+  limit = option.count,
+}
+
+local serve_options = { max_connections = option.count }
+for name, kind in pairs(listen_options) do
+  serve_options[name] = kind
+end
+
+-- ---- names -----------------------------------------------------------------
+
+--- The addresses of a host: a numeric one needs no resolver.
+---@async
+---@return { host: string, family: string }[]? addresses
+---@return neap.Error? err
+local function addresses_of(host, family)
+  local numeric = core.numeric_family(host)
+  if not numeric then
+    return eyeballs.resolve(host, family)
+  elseif family and family ~= numeric then
+    return nil, errors.new("ENOTFOUND", ("resolve %s: not an %s address"):format(host, family), { op = "resolve", host = host })
+  end
+  return { { host = host, family = numeric } }
+end
+
+--- The addresses of a name, in the order in which to try them.
+---@async
+---@param host string
+---@param opts { family: ("ipv4"|"ipv6")?, port: integer? }?  `port` is put into each address
+---@return { host: string, family: string, port: integer? }[]? addresses
+---@return neap.Error? err
+function net.resolve(...)
+  local host, opts = ...
+  host = args.string("resolve", 1, host, select("#", ...))
+  opts = args.options("resolve", 2, opts, resolve_options)
+  core.checkwait()
+  local addresses, err = addresses_of(host, opts.family)
+  if not addresses then
+    return nil, err
+  end
+  for _, address in ipairs(addresses) do
+    address.port = opts.port
+  end
+  return addresses
+end
+
+-- ---- connecting ------------------------------------------------------------
+
+local function bind_address(bind)
+  if type(bind) == "table" then
+    return bind.host, bind.port
+  end
+  return bind, nil
+end
+
+--- Connects without looking at `timeout`.
+local function open(host, port, opts)
+  local bind_host, bind_port = bind_address(opts.bind)
+  local family = opts.family or bind_host and core.numeric_family(bind_host)
+  local addresses, err = addresses_of(host, family)
+  if not addresses then
+    return nil, err
+  end
+  return eyeballs.connect(addresses, function(address)
+    return core.tcp_connect(address.host, port, bind_host, bind_port, opts.limit)
+  end)
+end
+
+--- Connects, giving up after `timeout` seconds. Errors that `open` raises pass;
+--- it raises no TIMEOUT itself.
+local function open_in_time(host, port, opts)
+  local result = table.pack(pcall(core.timeout, opts.timeout, open, host, port, opts))
+  if result[1] then
+    return table.unpack(result, 2, result.n)
+  elseif core.error_code(result[2]) ~= "TIMEOUT" then
+    error(result[2], 0)
+  end
+  local text = ("tcp connect %s:%d: timed out"):format(host, port)
+  return nil, errors.new("TIMEOUT", text, { op = "connect", host = host, port = port })
+end
+
+--- Connects to a host over TCP. A name is resolved without blocking the loop,
+--- and its addresses are tried as RFC 8305 says.
+---@async
+---@param host string  a name or an address
+---@param port integer
+---@param opts neap.ConnectOptions?
+---@return neap.Stream? stream
+---@return neap.Error? err
+function net.connect(...)
+  local host, port, opts = ...
+  local count = select("#", ...)
+  host = args.string("connect", 1, host, count)
+  port = args.port("connect", 2, port, count)
+  opts = args.options("connect", 3, opts, connect_options)
+  core.checkwait()
+  local stream, err = (opts.timeout and open_in_time or open)(host, port, opts)
+  if not stream then
+    return nil, err
+  end
+  if opts.nodelay ~= false then
+    stream:nodelay(true)
+  end
+  if opts.keepalive then
+    stream:keepalive(opts.keepalive)
+  end
+  return stream
+end
+
+-- ---- listening -------------------------------------------------------------
+
+--- What a system without one of the families says.
+local no_such_family = { EAFNOSUPPORT = true, EADDRNOTAVAIL = true, EPROTONOSUPPORT = true }
+
+--- One socket for each address; port 0 is the same free port for all. What
+--- this system has no family for is left out, but not all of them.
+local function listen_on(listener, hosts, port, opts)
+  local bound, first_err = 0, nil
+  for _, host in ipairs(hosts) do
+    local got, err =
+      core.listener_tcp(listener, host, port, opts.backlog or BACKLOG, opts.reuse_port or false)
+    if got then
+      port = got
+      bound = bound + 1
+    elseif no_such_family[err.code] then
+      first_err = first_err or err
+    else
+      return nil, err
+    end
+  end
+  if bound == 0 then
+    return nil, first_err
+  end
+  return listener
+end
+
+local function hosts_of(host)
+  if host == nil or host == "*" then
+    return { "0.0.0.0", "::" }
+  end
+  local addresses, err = addresses_of(host)
+  if not addresses then
+    return nil, err
+  end
+  local hosts = {}
+  for i, address in ipairs(addresses) do
+    hosts[i] = address.host
+  end
+  return hosts
+end
+
+local function listen_tcp(host, port, opts)
+  local hosts, err = hosts_of(host)
+  if not hosts then
+    return nil, err
+  end
+  for try = 1, PORT_TRIES do
+    local listener = core.listener(opts.limit)
+    local ok
+    ok, err = listen_on(listener, hosts, port, opts)
+    if ok then
+      return listener
+    end
+    listener:close()
+    -- a port that was free on the first address may be taken on the next
+    if port ~= 0 or err.code ~= "EADDRINUSE" or try == PORT_TRIES then
+      return nil, err
+    end
+  end
+end
+
+local function listen_fd(opts)
+  local listener = core.listener(opts.limit)
+  local ok, err = core.listener_fd(listener, opts.fd, opts.backlog or BACKLOG)
+  if not ok then
+    return nil, err
+  end
+  return listener
+end
+
+--- Checked arguments in, Listener out.
+local function listen(host, port, opts)
+  core.checkwait()
+  if opts.fd then
+    return listen_fd(opts)
+  end
+  return listen_tcp(host, port, opts)
+end
+
+--- Listens on a port. A name binds each of its addresses.
+---@async
+---@param host string?  nil or "*" is every interface, IPv4 and IPv6
+---@param port integer  0 takes a free one
+---@param opts neap.ListenOptions?
+---@return neap.Listener? listener
+---@return neap.Error? err
+function net.listen(...)
+  local host, port, opts = ...
+  local count = select("#", ...)
+  opts = args.options("listen", 3, opts, listen_options)
+  host = host ~= nil and args.string("listen", 1, host, count) or nil
+  if not opts.fd then
+    port = args.port("listen", 2, port, count)
+  end
+  return listen(host, port, opts)
+end
+
+--- Serves a port: `handler(stream)` runs in a task for each connection. The
+--- stream is closed when it returns or raises; what it raises goes to the
+--- exception handler.
+---@async
+---@param host string?  as in `listen`
+---@param port integer
+---@param handler fun(stream: neap.Stream)
+---@param opts neap.ServeOptions?
+---@return neap.Server? server
+---@return neap.Error? err
+function net.serve(...)
+  local host, port, handler, opts = ...
+  local count = select("#", ...)
+  opts = args.options("serve", 4, opts, serve_options)
+  host = host ~= nil and args.string("serve", 1, host, count) or nil
+  if not opts.fd then
+    port = args.port("serve", 2, port, count)
+  end
+  args.callable("serve", 3, handler, count)
+  local listener, err = listen(host, port, opts)
+  if not listener then
+    return nil, err
+  end
+  return server.new(listener, handler, opts.max_connections)
+end
+
+-- ---- pairs and descriptors -------------------------------------------------
+
+--- Two connected Streams.
+---@return neap.Stream? a
+---@return neap.Stream|neap.Error b
+function net.pair()
+  return core.pair()
+end
+
+--- A Stream of a descriptor (a socket or a pipe), which it owns from then on.
+---@param fd integer
+---@return neap.Stream? stream
+---@return neap.Error? err
+function net.stream(...)
+  local fd = args.integer("stream", 1, (...), select("#", ...), 0)
+  return core.stream_fd(fd)
+end
+
+local function copy(from, to)
+  while true do
+    local data, err = from:read()
+    if not data and err then
+      return err
+    elseif not data then
+      local _
+      _, err = to:shutdown()
+      return err
+    end
+    local ok
+    ok, err = to:write(data)
+    if not ok then
+      return err
+    end
+  end
+end
+
+--- Copies both ways between two streams until both have ended; the end of one
+--- ends the writing to the other. It closes neither.
+---@async
+---@param a neap.Stream
+---@param b neap.Stream
+---@return true? ok
+---@return neap.Error? err  of the direction that failed; the other is given up
+function net.pipe(...)
+  local a, b = ...
+  for i = 1, 2 do
+    local stream = select(i, a, b)
+    if not core.is_stream(stream) then
+      args.refuse("pipe", i, stream, select("#", ...), "Stream")
+    end
+  end
+  core.checkwait()
+  local failure
+  local function run(from, to)
+    failure = copy(from, to)
+    if failure then
+      error(failure, 0)
+    end
+  end
+  local ok, err = pcall(combine.gather, {
+    function() run(a, b) end,
+    function() run(b, a) end,
+  })
+  if not ok and err ~= failure then
+    error(err, 0)
+  end
+  if not ok then
+    return nil, err
+  end
+  return true
+end
+
+return net

@@ -1,0 +1,188 @@
+--- A server: accepts connections and runs a handler for each in a task of its
+--- own. It is `serving` until close(), then `draining` until the last handler
+--- has ended. Running out of descriptors is the Listener's business.
+local args = require("neap.args")
+local core = require("neap.core")
+
+local server = {}
+
+---@class neap.Server
+---@field package _listener neap.Listener
+---@field package _handler fun(stream: neap.Stream)
+---@field package _connections table<table, neap.Task>  each Connection and its task
+---@field package _count integer  how many these are
+---@field package _max number
+---@field package _closed boolean
+local Server = { __name = "Server" }
+Server.__index = Server
+
+--- One connection while its handler runs: closes the stream in the end.
+local Connection = {}
+
+function Connection:__close()
+  self.stream:close()
+  local owner = self.server
+  owner._connections[self] = nil
+  owner._count = owner._count - 1
+  owner._room:wake()
+  if owner._closed and owner._count == 0 then
+    owner:_wake_all()
+  end
+end
+
+local function run_handler(connection)
+  local open <close> = connection
+  open.started = true
+  open.server._handler(open.stream)
+end
+
+function Server:_wake_all()
+  for _ = 1, self._ended:count() do
+    self._ended:wake()
+  end
+end
+
+local function accept_all(self)
+  local incoming = self._listener:incoming()
+  while not self._closed do
+    while self._count >= self._max do
+      self._room:park("server connection limit")
+    end
+    local stream = incoming()
+    if not stream then
+      return
+    end
+    local connection = setmetatable({ server = self, stream = stream }, Connection)
+    self._count = self._count + 1
+    self._connections[connection] = core.spawn_handler(run_handler, connection)
+  end
+end
+
+--- The task of a server. Whatever ends it closes the server.
+local function run(self)
+  local open <close> = self
+  while not open._closed do
+    local ok, err = pcall(accept_all, open)
+    if not ok and not open._closed then
+      core.checkwait()
+      core.report({ message = tostring(open) .. " cannot accept", error = err })
+      core.sleep(0.1)
+    end
+  end
+end
+
+local function cancel_handlers(self)
+  for connection, task in pairs(self._connections) do
+    task:cancel()
+    if not connection.started then
+      Connection.__close(connection)
+    end
+  end
+end
+
+local function wait_ended(self)
+  while not self._closed or self._count > 0 do
+    self._ended:park("server close")
+  end
+end
+
+local function cancel_later(self, grace)
+  pcall(core.timeout, grace, wait_ended, self)
+  cancel_handlers(self)
+end
+
+--- Stops accepting; the handlers that run go on.
+---@param grace number?  seconds after which those that are left are cancelled
+function Server:close(grace)
+  if grace ~= nil then
+    grace = math.max(0, args.number("close", 1, grace, 1))
+  end
+  if not self._closed then
+    self._closed = true
+    self._listener:close()
+    self._room:wake()
+    self:_wake_all()
+  end
+  if grace == 0 then
+    cancel_handlers(self)
+  elseif grace and self._count > 0 then
+    core.spawn(cancel_later, self, grace)
+  end
+end
+
+function Server:__close()
+  self:close()
+end
+
+--- Waits until the server is closed and the last handler has ended.
+---@async
+function Server:wait_closed()
+  core.checkwait()
+  wait_ended(self)
+end
+
+--- Waits until the server is closed.
+---@async
+function Server:serve_forever()
+  core.checkwait()
+  while not self._closed do
+    self._ended:park("server " .. self._name)
+  end
+end
+
+--- How many handlers run.
+---@return integer
+function Server:connections()
+  return self._count
+end
+
+--- Where it listens; with several addresses, the first.
+---@return { host: string, port: integer }
+function Server:address()
+  local copy = {}
+  for k, v in pairs(self._address) do
+    copy[k] = v
+  end
+  return copy
+end
+
+function Server:__tostring()
+  local state = self._closed and "closed, " or ""
+  return ("Server (%s, %s%d connections)"):format(self._name, state, self._count)
+end
+
+local function address_name(address)
+  if address.path then
+    return address.path
+  end
+  local host = address.host
+  return (host:find(":", 1, true) and "[" .. host .. "]" or host) .. ":" .. address.port
+end
+
+--- Serves the connections of a listener, which it owns from then on.
+---@param listener neap.Listener
+---@param handler fun(stream: neap.Stream)
+---@param max_connections integer?
+---@return neap.Server
+function server.new(listener, handler, max_connections)
+  local address = listener:address()
+  if max_connections then
+    core.listener_ahead(listener, 1) -- the others stay in the backlog
+  end
+  local self = setmetatable({
+    _listener = listener,
+    _handler = handler,
+    _connections = {},
+    _count = 0,
+    _max = max_connections or math.huge,
+    _closed = false,
+    _room = core.waitq(),
+    _ended = core.waitq(),
+    _address = address,
+    _name = address_name(address),
+  }, Server)
+  core.spawn(run, self):set_name("server " .. self._name)
+  return self
+end
+
+return server
