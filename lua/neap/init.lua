@@ -1,0 +1,189 @@
+--- neap: an async host for Lua. Tasks are coroutines that are parked while they
+--- wait; any function called in a task may wait.
+local combine = require("neap.combine")
+local core = require("neap.core")
+local errors = require("neap.errors")
+local every = require("neap.every")
+local generator = require("neap.generator")
+local task_local = require("neap.task_local")
+require("neap.loop") -- sets the default exception handler
+
+---@class neap.Future
+---@field set_result fun(self: neap.Future, ...: any)
+---@field set_error fun(self: neap.Future, err: any)
+---@field cancel fun(self: neap.Future, message?: string): boolean
+---@field done fun(self: neap.Future): boolean
+---@field cancelled fun(self: neap.Future): boolean
+---@field result fun(self: neap.Future): ...
+---@field error fun(self: neap.Future): any
+---@field add_done_callback fun(self: neap.Future, fn: fun(future: neap.Future))
+---@field remove_done_callback fun(self: neap.Future, fn: function): integer
+---@field await async fun(self: neap.Future): ...
+
+---@class neap.Task: neap.Future
+---@field name fun(self: neap.Task): string
+---@field set_name fun(self: neap.Task, name: string)
+---@field status fun(self: neap.Task): "ready"|"running"|"waiting"|"done"
+---@field waiting_on fun(self: neap.Task): string?
+---@field traceback fun(self: neap.Task): string?
+---@field set_daemon fun(self: neap.Task, on: boolean)
+
+---@class neap.TaskGroup
+---@field spawn fun(self: neap.TaskGroup, fn: function, ...: any): neap.Task
+---@field cancel fun(self: neap.TaskGroup)
+
+local neap = {}
+
+neap.version = "0.1.0"
+
+-- ---- tasks and futures -----------------------------------------------------
+
+--- A new Task that runs `fn(...)`, after the current task waits or ends.
+---@type fun(fn: function, ...: any): neap.Task
+neap.spawn = core.spawn
+
+--- A function that, called, spawns `fn` with its arguments.
+---@type fun(fn: function): fun(...: any): neap.Task
+neap.async = core.async
+
+--- Waits for a Future, a Task or an object with `__await`; returns all its
+--- results or raises its error.
+---@type async fun(awaitable: neap.Future|neap.Task|table): ...
+neap.await = core.await
+
+--- Waits, then returns the other arguments. 0 gives every other ready task one
+--- turn; math.huge waits until cancelled.
+---@type async fun(seconds: number, ...: any): ...
+neap.sleep = core.sleep
+
+--- A pending Future.
+---@type fun(): neap.Future
+neap.future = core.future
+
+---@type fun(): neap.Task?
+neap.current_task = core.current_task
+
+--- All live tasks, oldest first.
+---@type fun(): neap.Task[]
+neap.tasks = core.tasks
+
+---@type fun(value: any): boolean
+neap.is_future = core.is_future
+---@type fun(value: any): boolean
+neap.is_task = core.is_task
+---@type fun(value: any): boolean
+neap.is_awaitable = core.is_awaitable
+
+neap.generator = generator.new
+neap.every = every.new
+neap.task_local = task_local.new
+
+-- ---- several things, cancellation ------------------------------------------
+
+neap.gather = combine.gather
+neap.map = combine.map
+neap.wait = combine.wait
+neap.as_completed = combine.as_completed
+neap.race = combine.race
+neap.wait_for = combine.wait_for
+neap.shield = combine.shield
+
+--- Runs `fn(...)` in the current task. Past the deadline, waits in it raise
+--- `CANCELLED`, which becomes `TIMEOUT` where it leaves `fn`.
+---@type async fun(seconds: number, fn: function, ...: any): ...
+neap.timeout = core.timeout
+
+--- A block that does not end before the tasks that were spawned in it: a value
+--- for `local group <close>`, or, given a function, a call of it.
+---@type async fun(fn?: fun(group: neap.TaskGroup): ...): ...
+neap.task_group = core.task_group
+
+-- ---- errors ----------------------------------------------------------------
+
+neap.error = errors.new
+neap.error_code = errors.code
+neap.is_cancelled = errors.is_cancelled
+
+-- ---- the program -----------------------------------------------------------
+
+--- Runs `fn(...)` as the main task of a loop, in a Lua that is not the host's.
+---@type fun(fn: function, ...: any): ...
+neap.run = core.run
+
+--- Counts of tasks, ready ones, handles, timers, memory, turns.
+---@type fun(): table<string, number>
+neap.stats = core.stats
+
+---@type fun(n: integer): string
+neap.random_bytes = core.random_bytes
+---@type fun(): integer
+neap.cpu_count = core.cpu_count
+
+local function status_of(code)
+  if type(code) == "boolean" then
+    return code and 0 or 1
+  end
+  return code
+end
+
+--- Cancels and unwinds everything, the caller too, then ends the program with
+--- that status, the first one given. Does not return.
+---@param code? integer|boolean  default 0
+function neap.exit(code)
+  core.exit(status_of(code))
+  if core.canyield() then
+    core.checkwait() -- raises, unless shielded
+  end
+  error(errors.new("CANCELLED", "the program is ending"), 0)
+end
+
+if core.is_command then
+  local exit = os.exit
+  rawset(os, "exit", function(code, close)
+    if close then
+      neap.exit(code)
+    end
+    exit(code)
+  end)
+end
+
+-- ---- submodules ------------------------------------------------------------
+
+-- A module of ours is loaded once, also where package.loaded is emptied, as
+-- test runners do: what it keeps belongs to the host.
+for module, load in pairs(package.preload) do
+  if module:find("^neap%.") then
+    local value
+    package.preload[module] = function(...)
+      value = value or load(...)
+      return value
+    end
+  end
+end
+
+local built_in = {} -- name of a submodule of this build -> name of the module
+for _, name in ipairs({
+  "fs", "http", "loop", "net", "process", "protocol", "signal", "sync", "testing", "thread", "tls",
+}) do
+  local module = "neap." .. name
+  built_in[name] = package.preload[module] and module
+end
+
+--- What this build can do.
+---@type table<string, boolean>
+neap.features = {
+  http = built_in.http ~= nil,
+  threads = built_in.thread ~= nil,
+  tls = built_in.tls ~= nil,
+}
+
+return setmetatable(neap, {
+  __index = function(self, name)
+    local module = built_in[name]
+    if module then
+      local value = require(module)
+      self[name] = value
+      return value
+    end
+  end,
+})
