@@ -70,9 +70,15 @@ local function telling_error(errs)
   return errs[1]
 end
 
-local function take(attempts)
-  attempts.taken = true
-  return attempts.stream
+--- Waits until an attempt has ended, for at most `seconds`; the attempts that
+--- have not. Raises what one raised.
+local function wait_for_one(pending, seconds)
+  local ended
+  ended, pending = combine.wait(pending, { when = "first", timeout = seconds })
+  for _, task in ipairs(ended) do
+    core.await(task)
+  end
+  return pending
 end
 
 --- The first connection that `connect` gets to one of the addresses.
@@ -92,18 +98,17 @@ function eyeballs.connect(addresses, connect)
     local task = core.spawn(attempt, attempts, address)
     table.insert(attempts.tasks, task)
     table.insert(pending, task)
-    local _
-    _, pending = combine.wait(pending, { when = "first", timeout = i < #list and eyeballs.delay or nil })
+    pending = wait_for_one(pending, i < #list and eyeballs.delay or nil)
     if attempts.stream then
-      return take(attempts)
+      break
     end
   end
   while #pending > 0 and not attempts.stream do
-    local _
-    _, pending = combine.wait(pending, { when = "first" })
+    pending = wait_for_one(pending)
   end
   if attempts.stream then
-    return take(attempts)
+    attempts.taken = true
+    return attempts.stream
   end
   return nil, telling_error(attempts.errors)
 end

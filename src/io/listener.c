@@ -271,21 +271,17 @@ static const np_wait_class accept_class = {
 
 static int accept_wait(lua_State *L, np_listener *l, const np_wait_class *cls) {
   np_host *h = l->base.host;
+  if (np_wait_busy(&l->wait)) np_raise(L, "BUSY", "another task is in accept");
   if (l->count > 0 || l->status) return np_settle(L, h, &l->wait, cls);
   start_polling(l);
   np_forever(h);
   return np_park(L, h, &l->wait, cls);
 }
 
-/* Raises where accept cannot wait now. **waits** */
-static void check_accept(lua_State *L, np_listener *l) {
-  np_checkwait(L, l->base.host);
-  if (np_wait_busy(&l->wait)) np_raise(L, "BUSY", "another task is in accept");
-}
-
 static int listener_accept(lua_State *L) {
+  np_checkself(L);
+  np_checkwait(L, np_gethost(L));
   np_listener *l = np_listener_check(L, 1);
-  check_accept(L, l);
   return accept_wait(L, l, &accept_class);
 }
 
@@ -366,9 +362,8 @@ static np_listener *incoming_listener(lua_State *L) {
 
 static int incoming__call(lua_State *L) {
   np_listener *l = incoming_listener(L);
-  if (!l) return 0;
-  check_accept(L, l);
-  if (l->closed) {
+  np_checkwait(L, np_gethost(L));
+  if (!l || l->closed) {
     lua_pushnil(L);
     return 1;
   }

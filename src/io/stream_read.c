@@ -94,8 +94,8 @@ static const np_wait_class read_class = {
 };
 
 void np_stream_checkread(lua_State *L, np_stream *s) {
-  np_stream_checkopen(L, s);
   np_checkwait(L, s->base.host);
+  np_stream_checkopen(L, s);
   if (np_wait_busy(&s->reader.wait)) {
     np_raise(L, "BUSY", "another task is reading this stream");
   }

@@ -224,8 +224,8 @@ int np_stream_m_write(lua_State *L) {
   int last = lua_gettop(L);
   bool is_string = last == 2 && lua_type(L, 2) == LUA_TSTRING;
   if (!is_string) check_arguments(L, 2, last);
-  np_stream_checkopen(L, s);
   np_checkwait(L, s->base.host);
+  np_stream_checkopen(L, s);
   if (s->write_error) return np_stream_fail(L, s, s->write_error, "write");
   if (s->shut) return np_stream_fail(L, s, UV_EPIPE, "write");
   int r;
@@ -242,8 +242,8 @@ int np_stream_m_write(lua_State *L) {
 
 int np_stream_m_flush(lua_State *L) {
   np_stream *s = np_stream_self(L);
-  np_stream_checkopen(L, s);
   np_checkwait(L, s->base.host);
+  np_stream_checkopen(L, s);
   if (s->write_error) return np_stream_fail(L, s, s->write_error, "flush");
   return wait_sent(L, s, "flush", 0);
 }
@@ -287,8 +287,8 @@ static int core_stream_unsent(lua_State *L) {
 static int core_stream_drain(lua_State *L) {
   np_stream *s = np_stream_check(L, 1);
   size_t mark = (size_t)np_checkinteger(L, 2, 0, LUA_MAXINTEGER);
-  np_stream_checkopen(L, s);
   np_checkwait(L, s->base.host);
+  np_stream_checkopen(L, s);
   if (s->write_error) return np_stream_fail(L, s, s->write_error, "write");
   return wait_sent(L, s, "write", mark);
 }
