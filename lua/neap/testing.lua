@@ -78,27 +78,8 @@ for _, stream in ipairs({ core.pair() }) do
   stream:close()
 end
 
---- The open descriptors, as keys.
-local function open_descriptors()
-  local open = {}
-  local status = io.open("/proc/self/status")
-  if not status then
-    return open -- not Linux
-  end
-  local size = tonumber(status:read("a"):match("FDSize:%s*(%d+)"))
-  status:close()
-  for fd = 0, size - 1 do
-    local info = io.open("/proc/self/fdinfo/" .. fd)
-    if info then
-      info:close()
-      open[fd] = true
-    end
-  end
-  return open
-end
-
 local function take_stock()
-  local stock = { tasks = {}, descriptors = open_descriptors(), stats = core.stats() }
+  local stock = { tasks = {}, descriptors = core.descriptors() or {}, stats = core.stats() }
   for _, task in ipairs(core.tasks()) do
     stock.tasks[task] = true
   end
@@ -119,7 +100,7 @@ local function new_since(before)
       table.insert(found, ("%d %s"):format(more, name))
     end
   end
-  for fd in pairs(open_descriptors()) do
+  for fd in pairs(core.descriptors() or {}) do
     if not before.descriptors[fd] then
       table.insert(found, "descriptor " .. fd)
     end

@@ -3,8 +3,10 @@
  */
 #include "io/fdstream.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -73,13 +75,42 @@ static int core_is_stream(lua_State *L) {
   return 1;
 }
 
+/* Writes at most `max` of the process's descriptors to `out` (but not the one
+ * that it uses itself); their number, or -1 where the system has no list. */
+static int list_descriptors(int *out, int max) {
+  DIR *dir = opendir("/dev/fd");  // a link to /proc/self/fd on Linux
+  if (!dir) return -1;
+  int n = 0;
+  struct dirent *entry;
+  while ((entry = readdir(dir)) != NULL) {
+    int fd = atoi(entry->d_name);
+    if (entry->d_name[0] == '.' || fd == dirfd(dir)) continue;
+    if (n < max) out[n] = fd;
+    n++;
+  }
+  closedir(dir);
+  return n;
+}
+
+/* descriptors() -> { [fd] = true } of this process, or nil */
+static int core_descriptors(lua_State *L) {
+  int n = list_descriptors(NULL, 0);
+  if (n < 0) return 0;
+  int *fds = lua_newuserdatauv(L, (size_t)n * sizeof(*fds), 0);
+  int now = list_descriptors(fds, n);
+  lua_newtable(L);
+  for (int i = 0; i < n && i < now; i++) {
+    lua_pushboolean(L, true);
+    lua_rawseti(L, -2, fds[i]);
+  }
+  return 1;
+}
+
 void np_fdstream_open(lua_State *L, np_host *h) {
   static const luaL_Reg functions[] = {
-      {"stream_fd", core_stream_fd},
-      {"pair", core_pair},
-      {"stream_limit", core_stream_limit},
-      {"is_stream", core_is_stream},
-      {NULL, NULL},
+      {"stream_fd", core_stream_fd},       {"pair", core_pair},
+      {"stream_limit", core_stream_limit}, {"is_stream", core_is_stream},
+      {"descriptors", core_descriptors},   {NULL, NULL},
   };
   np_setfuncs(L, h, functions);
 }

@@ -6,7 +6,7 @@
 
 #include "core/host.h"
 
-/* stream_fd, pair, stream_limit and is_stream of neap.core. */
+/* stream_fd, pair, stream_limit, is_stream and descriptors of neap.core. */
 void np_fdstream_open(lua_State *L, np_host *h);
 
 #endif
