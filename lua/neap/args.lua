@@ -142,8 +142,9 @@ function args.awaitables(name, position, list, count)
     fail(name, position, mismatch("table", list, position, count))
   end
   for i = 1, #list do
-    if type(list[i]) ~= "function" and not core.is_awaitable(list[i]) then
-      fail(name, position, ("awaitable expected at index %d, got %s"):format(i, type_name(list[i])))
+    local value = list[i]
+    if type(value) ~= "function" and not core.is_awaitable(value) then
+      fail(name, position, ("awaitable expected at index %d, got %s"):format(i, type_name(value)))
     end
   end
 end

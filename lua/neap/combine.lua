@@ -6,7 +6,7 @@ local core = require("neap.core")
 local errors = require("neap.errors")
 
 local await, checkwait, is_future, multi = core.await, core.checkwait, core.is_future, core.multi
-local spawn = core.spawn
+local result, spawn = core.future().result, core.spawn
 
 ---@alias neap.Awaitable neap.Future|neap.Task|function|table  table: one with `__await`
 
@@ -15,19 +15,21 @@ local combine = {}
 --- The future of something that is to be awaited: a function and an object with
 --- __await get a task.
 ---@return neap.Future
-function combine.start(awaitable)
-  if is_future(awaitable) then
-    return awaitable
-  elseif type(awaitable) == "function" then
+local function start(awaitable)
+  if type(awaitable) == "function" then
     return spawn(awaitable)
+  elseif is_future(awaitable) then
+    return awaitable
   end
   return spawn(await, awaitable)
 end
 
+combine.start = start
+
 local function start_all(list)
   local futures = {}
   for i = 1, #list do
-    futures[i] = combine.start(list[i])
+    futures[i] = start(list[i])
   end
   return futures
 end
@@ -70,12 +72,18 @@ local function gather(list, return_errors)
   local results = { n = #futures }
   local members <close> = multi(futures)
   members:wait(return_errors and "all" or "first_error", true)
-  if not return_errors and members:first_error() then
-    fail(members, futures)
-  end
-  for i, future in ipairs(futures) do
-    local _, value = pcall(future.result, future)
-    results[i] = value
+  if members:first_error() then
+    if not return_errors then
+      fail(members, futures)
+    end
+    for i = 1, #futures do
+      local _, value = pcall(result, futures[i])
+      results[i] = value
+    end
+  else
+    for i = 1, #futures do
+      results[i] = result(futures[i])
+    end
   end
   return results
 end
@@ -257,7 +265,7 @@ function combine.wait_for(...)
   args.awaitable("wait_for", 1, awaitable, count)
   seconds = args.number("wait_for", 2, seconds, count)
   checkwait()
-  local future = combine.start(awaitable)
+  local future = start(awaitable)
   local member <close> = multi({ future })
   if not member:wait("all", true, deadline_in(seconds)) then
     member:flow()
@@ -280,7 +288,7 @@ function combine.shield(...)
     return core.await_shielded(what)
   elseif type(what) ~= "function" and core.is_awaitable(what) then
     checkwait()
-    return core.await_shielded(combine.start(what))
+    return core.await_shielded(start(what))
   end
   args.callable("shield", 1, what, select("#", ...))
   return core.shield(...)

@@ -3,8 +3,9 @@
 local args = require("neap.args")
 local core = require("neap.core")
 local errors = require("neap.errors")
+local waitq = require("neap.sync.waitq")
 
-local checkwait, waitq = core.checkwait, core.waitq
+local checkwait, count, park, wake = core.checkwait, waitq.count, waitq.park, waitq.wake
 
 local barrier = {}
 
@@ -20,7 +21,7 @@ Barrier.__index = Barrier
 ---@return neap.Barrier
 function barrier.new(...)
   local n = args.integer("barrier", 1, (...), select("#", ...), 1)
-  return setmetatable({ _parties = n, _broken = false, _waiters = waitq() }, Barrier)
+  return setmetatable({ _parties = n, _broken = false, _waiters = waitq.new() }, Barrier)
 end
 
 local function raise_broken()
@@ -33,21 +34,21 @@ end
 ---@return integer index  1 to n
 function Barrier:wait()
   local waiters, n = self._waiters, self._parties
-  if not self._broken and waiters:count() < n - 1 then
-    return waiters:park("barrier wait") or raise_broken()
+  if not self._broken and count(waiters) < n - 1 then
+    return park(waiters, "barrier wait") or raise_broken()
   end
   checkwait()
   if self._broken then
     raise_broken()
   end
   for index = 1, n - 1 do
-    waiters:wake(index)
+    wake(waiters, index)
   end
   return n
 end
 
 local function break_waiters(self)
-  while self._waiters:wake(false) do
+  while wake(self._waiters, false) do
   end
 end
 
@@ -70,7 +71,7 @@ end
 
 ---@return integer
 function Barrier:n_waiting()
-  return self._waiters:count()
+  return count(self._waiters)
 end
 
 ---@return boolean
@@ -82,7 +83,7 @@ function Barrier:__tostring()
   if self._broken then
     return "Barrier: broken"
   end
-  return ("Barrier: %d of %d waiting"):format(self._waiters:count(), self._parties)
+  return ("Barrier: %d of %d waiting"):format(count(self._waiters), self._parties)
 end
 
 return barrier

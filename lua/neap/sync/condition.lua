@@ -5,6 +5,7 @@ local core = require("neap.core")
 local errors = require("neap.errors")
 local guard = require("neap.sync.guard")
 local lock = require("neap.sync.lock")
+local waitq = require("neap.sync.waitq")
 
 local condition = {}
 
@@ -21,7 +22,7 @@ function condition.new(own)
   if own ~= nil and not lock.is(own) then
     args.refuse("condition", 1, own, nil, "Lock")
   end
-  return setmetatable({ _lock = own or lock.new(), _waiters = core.waitq() }, Condition)
+  return setmetatable({ _lock = own or lock.new(), _waiters = waitq.new() }, Condition)
 end
 
 ---@async
@@ -67,7 +68,7 @@ end
 local function wait(self)
   core.checkwait()
   self._lock:release()
-  local ok, err = pcall(self._waiters.park, self._waiters, "condition wait")
+  local ok, err = pcall(waitq.park, self._waiters, "condition wait")
   self._lock:_retake()
   if not ok then
     error(err, 0)
@@ -107,7 +108,7 @@ function Condition:notify(n)
   end
   check_held(self)
   for _ = 1, n or 1 do
-    if not self._waiters:wake() then
+    if not waitq.wake(self._waiters) then
       return
     end
   end
@@ -116,13 +117,13 @@ end
 --- Wakes all who wait. Raises `INVALID_STATE` if the lock is not held.
 function Condition:notify_all()
   check_held(self)
-  while self._waiters:wake() do
+  while waitq.wake(self._waiters) do
   end
 end
 
 function Condition:__tostring()
   return ("Condition: %s, %d waiting"):format(
-    self._lock:locked() and "held" or "free", self._waiters:count())
+    self._lock:locked() and "held" or "free", waitq.count(self._waiters))
 end
 
 return condition

@@ -1,29 +1,36 @@
 --- A lock: one task at a time holds it; it is handed over in the order in which
 --- tasks came.
 ---
---- While tasks wait, the lock is held: `release` hands it to the first of them
---- without ever letting it be free. `_parked` counts those who came to wait; it
---- is too high after one of them was cancelled, and set right by the next
---- `release` that finds nobody.
+--- `_parked` is false while the lock is free, else the number of those who came
+--- to wait for it: too high after one of them was cancelled, and set right by
+--- the next `release` that finds nobody. While tasks wait, `release` hands the
+--- lock to the first of them without ever letting it be free. The two hot
+--- methods are fields of the lock itself, where they are found sooner than in
+--- the class.
 local args = require("neap.args")
 local core = require("neap.core")
 local errors = require("neap.errors")
 local guard = require("neap.sync.guard")
+local waitq = require("neap.sync.waitq")
 
-local checkwait, waitq = core.checkwait, core.waitq
+local checkwait, park, wake = core.checkwait, waitq.park, waitq.wake
 
 local lock = {}
 
 ---@class neap.Lock
----@field package _held boolean
----@field package _parked integer
+---@field package _parked integer|false
 ---@field package _waiters table
 local Lock = { __name = "Lock" }
 Lock.__index = Lock
 
 ---@return neap.Lock
 function lock.new()
-  return setmetatable({ _held = false, _parked = 0, _waiters = waitq() }, Lock)
+  return setmetatable({
+    acquire = Lock.acquire,
+    release = Lock.release,
+    _parked = false,
+    _waiters = waitq.new(),
+  }, Lock)
 end
 
 --- True for a lock.
@@ -34,12 +41,13 @@ end
 --- Waits until the lock is ours.
 ---@async
 function Lock:acquire()
-  if self._held then
-    self._parked = self._parked + 1
-    self._waiters:park("lock acquire")
+  local parked = self._parked
+  if parked then
+    self._parked = parked + 1
+    park(self._waiters, "lock acquire")
   else
     checkwait()
-    self._held = true
+    self._parked = 0
   end
 end
 
@@ -47,33 +55,31 @@ end
 ---@async
 ---@package
 function Lock:_retake()
-  if self._held then
-    self._parked = self._parked + 1
-    self._waiters:park_always("lock acquire")
+  local parked = self._parked
+  if parked then
+    self._parked = parked + 1
+    waitq.park_always(self._waiters, "lock acquire")
   else
-    self._held = true
+    self._parked = 0
   end
 end
 
 --- Hands the lock to the first who waits for it. Any task may do that.
 --- Raises `INVALID_STATE` if it is not held.
 function Lock:release()
-  if not self._held then
+  local parked = self._parked
+  if parked == 0 then
+    self._parked = false
+  elseif not parked then
     error(errors.new("INVALID_STATE", "the lock is not held"), 2)
+  else
+    self._parked = wake(self._waiters) and parked - 1
   end
-  if self._parked > 0 then
-    if self._waiters:wake() then
-      self._parked = self._parked - 1
-      return
-    end
-    self._parked = 0
-  end
-  self._held = false
 end
 
 ---@return boolean
 function Lock:locked()
-  return self._held
+  return self._parked ~= false
 end
 
 --- Acquires; the returned object releases on `<close>` or `close()`.
@@ -92,7 +98,7 @@ function Lock:with(...)
 end
 
 function Lock:__tostring()
-  return self._held and ("Lock: held, %d waiting"):format(self._waiters:count()) or "Lock: free"
+  return self._parked and ("Lock: held, %d waiting"):format(waitq.count(self._waiters)) or "Lock: free"
 end
 
 return lock

@@ -5,8 +5,9 @@ local args = require("neap.args")
 local core = require("neap.core")
 local errors = require("neap.errors")
 local guard = require("neap.sync.guard")
+local waitq = require("neap.sync.waitq")
 
-local checkwait, waitq = core.checkwait, core.waitq
+local checkwait, park, wake = core.checkwait, waitq.park, waitq.wake
 
 local semaphore = {}
 
@@ -19,7 +20,7 @@ local Semaphore = { __name = "Semaphore" }
 Semaphore.__index = Semaphore
 
 local function new(value, bound)
-  return setmetatable({ _value = value, _bound = bound, _parked = 0, _waiters = waitq() }, Semaphore)
+  return setmetatable({ _value = value, _bound = bound, _parked = 0, _waiters = waitq.new() }, Semaphore)
 end
 
 --- A semaphore with `n` permits.
@@ -46,7 +47,7 @@ function Semaphore:acquire()
     self._value = self._value - 1
   else
     self._parked = self._parked + 1
-    self._waiters:park("semaphore acquire")
+    park(self._waiters, "semaphore acquire")
   end
 end
 
@@ -57,7 +58,7 @@ function Semaphore:release()
     error(errors.new("INVALID_STATE", "the semaphore was released too often"), 2)
   end
   if self._parked > 0 then
-    if self._waiters:wake() then
+    if wake(self._waiters) then
       self._parked = self._parked - 1
       return
     end
@@ -94,7 +95,7 @@ function Semaphore:with(...)
 end
 
 function Semaphore:__tostring()
-  return ("Semaphore: %d free, %d waiting"):format(self._value, self._waiters:count())
+  return ("Semaphore: %d free, %d waiting"):format(self._value, waitq.count(self._waiters))
 end
 
 return semaphore
