@@ -13,13 +13,31 @@
 #include "core/host.h"
 
 typedef struct np_bufpool np_bufpool;
+typedef struct np_shelf_block np_shelf_block;
 
 enum { NP_READ_SIZE = 64 * 1024 };
+
+/* Free blocks of one size, linked through their first word. */
+typedef struct np_shelf {
+  np_shelf_block *first;
+  unsigned count, max;
+  size_t size;
+} np_shelf;
+
+struct np_bufpool {
+  char *shared; /* the loop's buffer; NULL after a stream took it over */
+  np_shelf small, large;
+};
+
+char *np_bufpool_make_shared(np_host *h);
 
 /* The loop's buffer of NP_READ_SIZE bytes: what is read into it must have been
  * handed to np_bufpool_append, or is lost, at the next read. NULL when memory
  * is out. */
-char *np_bufpool_shared(np_host *h);
+static inline char *np_bufpool_shared(np_host *h) {
+  if (h->buffers && h->buffers->shared) return h->buffers->shared;
+  return np_bufpool_make_shared(h);
+}
 
 /* Appends n bytes at `data` to b. If they fill much of the loop's own buffer
  * and b is empty, b takes that buffer over. 0 or UV_ENOMEM (b unchanged). */

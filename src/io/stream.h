@@ -50,15 +50,14 @@ struct np_stream {
   lua_Number timeout; /* seconds; HUGE_VAL: none */
 
   /* reading */
-  np_swait reader;      /* the one task that may wait for bytes */
-  const np_read_op *op; /* what it asked for, and the arguments: */
-  size_t want;
+  np_swait reader;       /* the one task that may wait for bytes */
+  const np_read_op *op;  /* what it asked for, and the arguments: */
+  size_t want;           /* a count; of a separator, its length */
   const char *separator; /* on the waiting task's Lua stack */
-  size_t separator_size;
-  size_t scanned; /* the separator is not in these first bytes */
-  np_buf in;      /* received, not yet read */
-  size_t limit;   /* longest line */
-  int end;        /* after `in`: UV_EOF or an error; 0: more may come */
+  size_t scanned;        /* the separator is not in these first bytes */
+  np_buf in;             /* received, not yet read */
+  size_t limit;          /* longest line */
+  int end;               /* after `in`: UV_EOF or an error; 0: more may come */
 
   /* writing */
   np_swait writer; /* of the first writer that waits; others allocate */
@@ -113,21 +112,20 @@ struct np_read_op {
   /* The stream has ended (s->end is UV_EOF) and the rule does not hold. */
   int (*at_end)(lua_State *L, np_stream *s);
 
+  /* &np_stream_read_class, or one whose finish ends with
+   * np_stream_read_finish. */
+  const np_wait_class *cls;
+
   bool bounded; /* NP_READ_LIMIT is about s->want, not about s->limit */
 };
 
-/* Raises where s cannot be read now (CLOSED, CANCELLED, BUSY). Call it before
- * np_stream_read. **raises**, **waits** */
-void np_stream_checkread(lua_State *L, np_stream *s);
+extern const np_wait_class np_stream_read_class;
 
-/* Waits until the rule holds or the stream has ended. s->want and the
- * separator were set by the caller. **waits** */
-int np_stream_read(lua_State *L, np_stream *s, const np_read_op *op);
-
-/* The same with a wait class of its own, whose finish ends with
- * np_stream_read_finish. **waits** */
-int np_stream_wait(lua_State *L, np_stream *s, const np_read_op *op,
-                   const np_wait_class *cls);
+/* Waits until the rule holds or the stream has ended. `want` and `separator`
+ * (which lies on the stack of the caller) are the rule's. Raises CLOSED and
+ * BUSY. **waits** */
+int np_stream_read(lua_State *L, np_stream *s, const np_read_op *op,
+                   size_t want, const char *separator);
 int np_stream_read_finish(lua_State *L, np_wait *w);
 
 /* Takes n bytes off the receive buffer. */

@@ -60,9 +60,12 @@ void np_stream_start(np_stream *s) {
 }
 
 void np_stream_consume(np_stream *s, size_t n) {
-  np_buf_consume(&s->in, n);
-  size_t left = np_buf_size(&s->in);
-  if (left == 0) np_bufpool_release(s->base.host, &s->in);
+  size_t left = np_buf_size(&s->in) - n;
+  if (left == 0) {
+    np_bufpool_release(s->base.host, &s->in);
+  } else {
+    np_buf_consume(&s->in, n);
+  }
   if (!s->reading && left <= NP_STREAM_HIGH / 2) np_stream_start(s);
 }
 
@@ -86,35 +89,31 @@ int np_stream_read_finish(lua_State *L, np_wait *wait) {
   return np_stream_unfinished(L, w);
 }
 
-static const np_wait_class read_class = {
+const np_wait_class np_stream_read_class = {
     .name = "read",
     .describe = np_stream_describe,
     .cancel = np_stream_cancel,
     .finish = np_stream_read_finish,
 };
 
-void np_stream_checkread(lua_State *L, np_stream *s) {
-  np_checkwait(L, s->base.host);
-  np_stream_checkopen(L, s);
+int np_stream_read(lua_State *L, np_stream *s, const np_read_op *op,
+                   size_t want, const char *separator) {
+  np_host *h = s->base.host;
+  np_checkwait(L, h);
+  if (s->closing) np_stream_checkopen(L, s);
   if (np_wait_busy(&s->reader.wait)) {
     np_raise(L, "BUSY", "another task is reading this stream");
   }
-}
-
-int np_stream_wait(lua_State *L, np_stream *s, const np_read_op *op,
-                   const np_wait_class *cls) {
   s->op = op;
+  s->want = want;
+  s->separator = separator;
   s->scanned = 0;
   s->reader.status = 0;
   if (!s->end && op->rule(s) == NP_READ_MORE) {
-    np_stream_start(s);
-    if (!s->end) return np_stream_park(L, &s->reader, cls);
+    if (!s->reading) np_stream_start(s);
+    if (!s->end) return np_stream_park(L, &s->reader, op->cls);
   }
-  return np_settle(L, s->base.host, &s->reader.wait, cls);
-}
-
-int np_stream_read(lua_State *L, np_stream *s, const np_read_op *op) {
-  return np_stream_wait(L, s, op, &read_class);
+  return np_settle(L, h, &s->reader.wait, op->cls);
 }
 
 /* ---- rules ------------------------------------------------------------- */
@@ -153,7 +152,7 @@ static ptrdiff_t rule_line(np_stream *s) {
 
 /* What is in front of the separator must not be longer than the limit. */
 static ptrdiff_t rule_until(np_stream *s) {
-  size_t size = np_buf_size(&s->in), m = s->separator_size;
+  size_t size = np_buf_size(&s->in), m = s->want;
   ptrdiff_t at = np_buf_find(&s->in, s->scanned, s->separator, m);
   if (at >= 0) {
     return (size_t)at > s->limit ? NP_READ_LIMIT : at + (ptrdiff_t)m;
@@ -207,14 +206,19 @@ static int end_partial(lua_State *L, np_stream *s) {
   return 2;
 }
 
-static const np_read_op op_some = {rule_some, take_bytes, end_nil, false};
+#define READ_CLASS .cls = &np_stream_read_class
+
+static const np_read_op op_some = {rule_some, take_bytes, end_nil, READ_CLASS};
 static const np_read_op op_exactly = {rule_exactly, take_bytes, end_partial,
-                                      false};
-static const np_read_op op_all = {rule_all, take_bytes, end_partial, true};
-static const np_read_op op_peek = {rule_some, take_peek, end_nil, false};
-static const np_read_op op_line = {rule_line, take_line, end_nil, false};
-static const np_read_op op_keep_line = {rule_line, take_bytes, end_nil, false};
-static const np_read_op op_until = {rule_until, take_bytes, end_partial, false};
+                                      READ_CLASS};
+static const np_read_op op_all = {rule_all, take_bytes, end_partial, READ_CLASS,
+                                  .bounded = true};
+static const np_read_op op_peek = {rule_some, take_peek, end_nil, READ_CLASS};
+static const np_read_op op_line = {rule_line, take_line, end_nil, READ_CLASS};
+static const np_read_op op_keep_line = {rule_line, take_bytes, end_nil,
+                                        READ_CLASS};
+static const np_read_op op_until = {rule_until, take_bytes, end_partial,
+                                    READ_CLASS};
 
 /* ---- methods ----------------------------------------------------------- */
 
@@ -226,25 +230,19 @@ static size_t opt_count(lua_State *L, int arg, lua_Integer min, size_t absent) {
 
 int np_stream_m_read(lua_State *L) {
   np_stream *s = np_stream_self(L);
-  size_t n = opt_count(L, 2, 1, SIZE_MAX);
-  np_stream_checkread(L, s);
-  s->want = n;
-  return np_stream_read(L, s, &op_some);
+  return np_stream_read(L, s, &op_some, opt_count(L, 2, 1, SIZE_MAX), NULL);
 }
 
 int np_stream_m_readexactly(lua_State *L) {
   np_stream *s = np_stream_self(L);
   size_t n = (size_t)np_checkinteger(L, 2, 0, LUA_MAXINTEGER);
-  np_stream_checkread(L, s);
-  s->want = n;
-  return np_stream_read(L, s, &op_exactly);
+  return np_stream_read(L, s, &op_exactly, n, NULL);
 }
 
 int np_stream_m_readline(lua_State *L) {
   np_stream *s = np_stream_self(L);
   bool keep = lua_toboolean(L, 2);
-  np_stream_checkread(L, s);
-  return np_stream_read(L, s, keep ? &op_keep_line : &op_line);
+  return np_stream_read(L, s, keep ? &op_keep_line : &op_line, 0, NULL);
 }
 
 int np_stream_m_readuntil(lua_State *L) {
@@ -252,26 +250,19 @@ int np_stream_m_readuntil(lua_State *L) {
   size_t n;
   const char *separator = np_checkstring(L, 2, &n);
   if (n == 0) np_argerror(L, 2, "separator is empty");
-  np_stream_checkread(L, s);
-  s->separator = separator;
-  s->separator_size = n;
-  return np_stream_read(L, s, &op_until);
+  return np_stream_read(L, s, &op_until, n, separator);
 }
 
 int np_stream_m_readall(lua_State *L) {
   np_stream *s = np_stream_self(L);
   size_t n = opt_count(L, 2, 0, LUA_MAXINTEGER);
-  np_stream_checkread(L, s);
-  s->want = n;
-  return np_stream_read(L, s, &op_all);
+  return np_stream_read(L, s, &op_all, n, NULL);
 }
 
 int np_stream_m_peek(lua_State *L) {
   np_stream *s = np_stream_self(L);
   size_t n = (size_t)np_checkinteger(L, 2, 1, LUA_MAXINTEGER);
-  np_stream_checkread(L, s);
-  s->want = n;
-  return np_stream_read(L, s, &op_peek);
+  return np_stream_read(L, s, &op_peek, n, NULL);
 }
 
 /* ---- iterators --------------------------------------------------------- */
@@ -290,21 +281,23 @@ static const np_wait_class next_class = {
     .finish = next_finish,
 };
 
+static const np_read_op op_next_line = {rule_line, take_line, end_nil,
+                                        .cls = &next_class};
+static const np_read_op op_next_chunk = {rule_some, take_bytes, end_nil,
+                                         .cls = &next_class};
+
 static np_stream *next_stream(lua_State *L) {
   np_stream_box *box = lua_touserdata(L, lua_upvalueindex(UP_STREAM));
   if (!box->stream) np_raise(L, "CLOSED", "stream was collected");
-  np_stream_checkread(L, box->stream);
   return box->stream;
 }
 
 static int next_line(lua_State *L) {
-  return np_stream_wait(L, next_stream(L), &op_line, &next_class);
+  return np_stream_read(L, next_stream(L), &op_next_line, 0, NULL);
 }
 
 static int next_chunk(lua_State *L) {
-  np_stream *s = next_stream(L);
-  s->want = SIZE_MAX;
-  return np_stream_wait(L, s, &op_some, &next_class);
+  return np_stream_read(L, next_stream(L), &op_next_chunk, SIZE_MAX, NULL);
 }
 
 static int push_iterator(lua_State *L, lua_CFunction next) {

@@ -22,8 +22,9 @@ size_t np_stream_unsent(const np_stream *s) {
   return n;
 }
 
+/* Empty ones are released, so that this is quick. */
 static bool is_idle(const np_stream *s) {
-  return np_buf_size(&s->sending) == 0 && np_buf_size(&s->queued) == 0;
+  return !s->sending.base && !s->queued.base;
 }
 
 static void release(np_stream *s, np_buf *b) {
@@ -195,10 +196,6 @@ static const np_wait_class write_class = {
 /* Waits until at most `mark` bytes are unsent; then true. */
 static int wait_sent(lua_State *L, np_stream *s, const char *what,
                      size_t mark) {
-  if (is_idle(s) && !np_wait_busy(&s->writer.wait)) {
-    s->writer.status = 0;
-    return np_settle(L, s->base.host, &s->writer.wait, &write_class);
-  }
   np_swait *w = np_stream_waiter(L, s, what, mark);
   if (np_stream_unsent(s) > mark) {
     return np_stream_park(L, w, &write_class);
@@ -206,45 +203,56 @@ static int wait_sent(lua_State *L, np_stream *s, const char *what,
   return np_settle(L, s->base.host, &w->wait, &write_class);
 }
 
-/* Nothing is queued and the argument is one string, as almost always. */
-static int send_string(lua_State *L, np_stream *s, int arg) {
-  uv_buf_t piece;
-  piece.base = (char *)lua_tolstring(L, arg, &piece.len);
-  if (piece.len == 0) return 0;
-  ssize_t sent = s->wire->cls->try_write(s->wire, &piece, 1);
-  s->wrote = true;
-  if (sent == (ssize_t)piece.len) return 0;
-  return send_rest(s, &piece, 1, sent);
-}
-
 /* ---- methods ----------------------------------------------------------- */
 
+/* Raises, or pushes why s cannot be written; 0 if it can. **waits** */
+static int check_writable(lua_State *L, np_stream *s, const char *what) {
+  np_checkwait(L, s->base.host);
+  np_stream_checkopen(L, s);
+  if (s->write_error) return np_stream_fail(L, s, s->write_error, what);
+  return 0;
+}
+
+static int write_all(lua_State *L, np_stream *s, int last) {
+  int n = check_writable(L, s, "write");
+  if (n > 0) return n;
+  if (s->shut) return np_stream_fail(L, s, UV_EPIPE, "write");
+  int r = send_arguments(L, s, 2, last);
+  lua_settop(L, last);
+  if (r < 0) return np_stream_fail(L, s, r, "write");
+  return wait_sent(L, s, "write", s->high);
+}
+
+/* What almost every write is, without detours: one string, which the wire
+ * takes at once. */
 int np_stream_m_write(lua_State *L) {
   np_stream *s = np_stream_self(L);
   int last = lua_gettop(L);
-  bool is_string = last == 2 && lua_type(L, 2) == LUA_TSTRING;
-  if (!is_string) check_arguments(L, 2, last);
-  np_checkwait(L, s->base.host);
-  np_stream_checkopen(L, s);
-  if (s->write_error) return np_stream_fail(L, s, s->write_error, "write");
-  if (s->shut) return np_stream_fail(L, s, UV_EPIPE, "write");
-  int r;
-  if (is_string && is_idle(s)) {
-    r = send_string(L, s, 2);
-    if (!is_idle(s)) send_queued(s);
-  } else {
-    r = send_arguments(L, s, 2, last);
-    lua_settop(L, last);
+  uv_buf_t piece = {0};
+  if (last == 2) piece.base = (char *)lua_tolstring(L, 2, &piece.len);
+  if (!piece.base || piece.len == 0 || s->closing || s->shut || !is_idle(s) ||
+      np_wait_busy(&s->writer.wait)) {
+    check_arguments(L, 2, last);
+    return write_all(L, s, last);
   }
+  np_checkwait(L, s->base.host);
+  if (s->write_error) return np_stream_fail(L, s, s->write_error, "write");
+  ssize_t sent = s->wire->cls->try_write(s->wire, &piece, 1);
+  s->wrote = true;
+  if (sent == (ssize_t)piece.len) {
+    s->writer.status = 0;
+    return np_settle(L, s->base.host, &s->writer.wait, &write_class);
+  }
+  int r = send_rest(s, &piece, 1, sent);
+  send_queued(s);
   if (r < 0) return np_stream_fail(L, s, r, "write");
   return wait_sent(L, s, "write", s->high);
 }
 
 int np_stream_m_flush(lua_State *L) {
   np_stream *s = np_stream_self(L);
-  np_checkwait(L, s->base.host);
-  np_stream_checkopen(L, s);
-  if (s->write_error) return np_stream_fail(L, s, s->write_error, "flush");
+  int n = check_writable(L, s, "flush");
+  if (n > 0) return n;
   return wait_sent(L, s, "flush", 0);
 }
 
@@ -287,9 +295,8 @@ static int core_stream_unsent(lua_State *L) {
 static int core_stream_drain(lua_State *L) {
   np_stream *s = np_stream_check(L, 1);
   size_t mark = (size_t)np_checkinteger(L, 2, 0, LUA_MAXINTEGER);
-  np_checkwait(L, s->base.host);
-  np_stream_checkopen(L, s);
-  if (s->write_error) return np_stream_fail(L, s, s->write_error, "write");
+  int n = check_writable(L, s, "write");
+  if (n > 0) return n;
   return wait_sent(L, s, "write", mark);
 }
 
