@@ -18,6 +18,11 @@
 
 static const char *progname = "neap";
 
+typedef struct warning_state {
+  bool on;
+  bool joining; /* the last part said that more follows */
+} warning_state;
+
 typedef struct np_args {
   int argc;
   char **argv;
@@ -206,6 +211,28 @@ static int report_main(lua_State *L) {
   return 0;
 }
 
+static int panic(lua_State *L) {
+  const char *msg = lua_tostring(L, -1);
+  fprintf(stderr, "PANIC: unprotected error in call to Lua API (%s)\n",
+          msg ? msg : "error object is not a string");
+  return 0; /* Lua aborts */
+}
+
+/* Warnings as `lua` shows them: "@on" and "@off" switch, parts are joined. */
+static void warn(void *ud, const char *msg, int more) {
+  warning_state *w = ud;
+  bool control = !w->joining && !more && *msg == '@';
+  if (control) {
+    if (strcmp(msg, "@on") == 0) w->on = true;
+    if (strcmp(msg, "@off") == 0) w->on = false;
+    return;
+  }
+  if (w->on)
+    fprintf(stderr, "%s%s%s", w->joining ? "" : "Lua warning: ", msg,
+            more ? "" : "\n");
+  w->joining = more;
+}
+
 static int run_program(np_host *h, np_args *a, np_interrupt_state *signals) {
   lua_State *L = h->L;
   if (np_interrupt_init(signals, h) < 0)
@@ -236,6 +263,7 @@ int main(int argc, char **argv) {
   np_args args = {.argc = argc, .argv = argv, .script = argc};
   static np_host host; /* zeroed, and never moved; libuv keeps pointers */
   static np_interrupt_state signals;
+  static warning_state warnings;
   if (argc > 0 && argv[0][0]) progname = argv[0];
   const char *bad = parse(&args);
   if (bad) {
@@ -244,11 +272,13 @@ int main(int argc, char **argv) {
   }
   if (args.version) printf("neap %s on %s\n", NP_VERSION, LUA_RELEASE);
   signal(SIGPIPE, SIG_IGN);
-  lua_State *L = luaL_newstate();
+  lua_State *L = lua_newstate(np_pool_alloc, &host);
   if (!L || np_host_init(&host, NULL) < 0) {
     fprintf(stderr, "%s: cannot create state: not enough memory\n", progname);
     return EXIT_FAILURE;
   }
+  lua_atpanic(L, panic);
+  lua_setwarnf(L, warn, &warnings);
   host.L = L;
   host.owns_state = true;
   host.command = true;

@@ -126,6 +126,7 @@ void np_lib_close(np_host *h) {
   }
   np_host_detach(h);
   np_host_finish(h, np_handles_close);
+  np_pool_close(&h->pool_memory);
 }
 
 /* In a stock Lua the host lies in a userdata whose finalizer closes it with

@@ -24,7 +24,7 @@ typedef struct np_handle_ud {
 
 static void on_time(np_timer *timer) {
   np_callback *cb = np_container_of(timer, np_callback, timer);
-  np_host *h = cb->task.future.host;
+  np_host *h = np_task_host(&cb->task);
   np_task_begin(h, &cb->task);
   np_unkeep(h);
 }
@@ -43,9 +43,9 @@ static int handle_cancel(lua_State *L) {
   if (hd->cancelled || t->co || t->future.state != NP_PENDING) return 0;
   hd->cancelled = true;
   if (t->begun)
-    np_task_cancel(t->future.host, t);
+    np_task_cancel(np_task_host(t), t);
   else
-    np_callback_cancel(t->future.host, t);
+    np_callback_cancel(np_task_host(t), t);
   return 0;
 }
 
@@ -58,7 +58,8 @@ static int handle_cancelled(lua_State *L) {
 /* Seconds, on the clock of loop.time(); nothing for call_soon. */
 static int handle_when(lua_State *L) {
   np_handle_ud *hd = np_checkself(L);
-  if (!hd->timed) return 0;
+  lua_pushnil(L);
+  if (!hd->timed) return 1;
   lua_pushnumber(L, (lua_Number)hd->when / 1e9);
   return 1;
 }
@@ -92,6 +93,7 @@ static np_handle_ud *new_handle(lua_State *L, np_host *h) {
   np_task *t = np_task_new(L, h, nargs, NP_TASK_CALLBACK, extra);
   hd->cb = (np_callback *)t;
   lua_setiuservalue(L, 1, 1);
+  lua_settop(L, 1);
   np_class_set(L, &handle_class);
   return hd;
 }

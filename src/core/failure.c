@@ -20,7 +20,9 @@ typedef struct np_watchman {
   bool done;    /* reported, or the error was taken */
 } np_watchman;
 
-enum { MAN_ERROR = 1, MAN_NAME, MAN_TRACE };
+/* Its user value is the future: what is reachable from an object with a
+ * finalizer lives until that has run. */
+enum { MAN_FUTURE = 1 };
 
 /* Long enough for a program to come to its await. */
 #define REPORT_AFTER (5 * NP_SECOND)
@@ -33,21 +35,36 @@ static void man_stop(np_watchman *m) {
   np_list_remove(&m->link);
 }
 
-/* [.. man] -> [.. man] */
-static void man_report(lua_State *L, np_watchman *m) {
-  static const char *const fields[] = {"error", "name", "traceback"};
-  man_stop(m);
+/* [.. future] -> [.. future context] */
+static void push_context(lua_State *L) {
+  np_future *f = lua_touserdata(L, -1);
   lua_createtable(L, 0, 4);
-  for (int i = MAN_ERROR; i <= MAN_TRACE; i++) {
-    lua_getiuservalue(L, -2, i);
-    lua_setfield(L, -2, fields[i - 1]);
+  lua_getiuservalue(L, -2, NP_UV_VALUE);
+  lua_setfield(L, -2, "error");
+  lua_pushvalue(L, -2);
+  lua_setfield(L, -2, f->is_task ? "task" : "future");
+  if (f->is_task) {
+    np_task_extra(L, -2);
+    lua_rawgeti(L, -1, NP_EX_TRACE);
+    lua_setfield(L, -3, "traceback");
+    lua_pop(L, 1);
+    np_task_name(L, lua_gettop(L) - 1);
+  } else {
+    lua_pushliteral(L, "a future");
   }
-  lua_getfield(L, -1, "name");
   lua_pushfstring(L, "%s failed, and nobody took its error",
                   lua_tostring(L, -1));
   lua_setfield(L, -3, "message");
   lua_pop(L, 1);
+}
+
+/* [.. man] -> [.. man] */
+static void man_report(lua_State *L, np_watchman *m) {
+  man_stop(m);
+  lua_getiuservalue(L, -1, MAN_FUTURE);
+  push_context(L);
   np_report(L, m->host);
+  lua_pop(L, 1);
 }
 
 static int man__gc(lua_State *L) {
@@ -83,23 +100,12 @@ void np_future_watch_failure(lua_State *L, int idx) {
   if (f->state != NP_FAILED || f->retrieved || f->guarded) return;
   idx = lua_absindex(L, idx);
   luaL_checkstack(L, 8, NULL);
-  np_watchman *m = lua_newuserdatauv(L, sizeof *m, 3);
-  *m = (np_watchman){.host = f->host, .done = true};
+  np_watchman *m = lua_newuserdatauv(L, sizeof *m, 1);
+  *m = (np_watchman){.host = np_future_host(f), .done = true};
   np_list_init(&m->link);
   np_class_set(L, &man_class);
-  lua_getiuservalue(L, idx, NP_UV_VALUE);
-  lua_setiuservalue(L, -2, MAN_ERROR);
-  if (f->is_task) {
-    np_task_name(L, idx);
-    lua_setiuservalue(L, -2, MAN_NAME);
-    np_task_extra(L, idx);
-    lua_rawgeti(L, -1, NP_EX_TRACE);
-    lua_setiuservalue(L, -3, MAN_TRACE);
-    lua_pop(L, 1);
-  } else {
-    lua_pushliteral(L, "a future");
-    lua_setiuservalue(L, -2, MAN_NAME);
-  }
+  lua_pushvalue(L, idx);
+  lua_setiuservalue(L, -2, MAN_FUTURE);
   lua_rawgetp(L, LUA_REGISTRYINDEX, &men_key);
   lua_pushvalue(L, -2);
   lua_rawsetp(L, -2, m);
@@ -107,9 +113,9 @@ void np_future_watch_failure(lua_State *L, int idx) {
   lua_setiuservalue(L, idx, NP_UV_CALLS);
   f->guarded = true;
   m->done = false;
-  m->due = np_now(f->host) + REPORT_AFTER;
-  np_list_append(&f->host->unretrieved, &m->link);
-  arm(f->host);
+  m->due = np_now(np_future_host(f)) + REPORT_AFTER;
+  np_list_append(&np_future_host(f)->unretrieved, &m->link);
+  arm(np_future_host(f));
 }
 
 void np_future_report_failure(lua_State *L, int idx) {
@@ -175,7 +181,7 @@ void np_report(lua_State *L, np_host *h) {
   }
   lua_insert(L, -2);
   np_spawn(L, h, 1, NP_TASK_REPORT);
-  lua_pop(L, 1);
+  lua_pop(L, 3);
 }
 
 void np_report_broken(lua_State *L, np_host *h) {

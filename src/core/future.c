@@ -36,8 +36,8 @@ bool np_watch_flow(np_watch *w) {
   np_task *t = (np_task *)f;
   bool alone = f->watchers.next == f->watchers.prev;
   if (f->is_task && alone &&
-      !(f->host->passing && t->cancel_pass == f->host->cancel_pass)) {
-    np_task_cancel(f->host, t);
+      !(np_future_host(f)->passing && t->cancel_pass == np_future_host(f)->cancel_pass)) {
+    np_task_cancel(np_future_host(f), t);
     return false;
   }
   np_watch_stop(w);
@@ -68,11 +68,11 @@ static void schedule_calls(lua_State *L, int idx) {
   for (int i = 1; i < n; i += 2) {
     lua_rawgeti(L, list, i);
     lua_pushvalue(L, idx);
-    np_task *t = np_task_new(L, f->host, 1, NP_TASK_CALLBACK, 0);
+    np_task *t = np_task_new(L, np_future_host(f), 1, NP_TASK_CALLBACK, 0);
     lua_rawgeti(L, list, i + 1);
     np_task_setlocals(L, -2);
-    np_task_begin(f->host, t);
-    lua_pop(L, 1);
+    np_task_begin(np_future_host(f), t);
+    lua_settop(L, list);
   }
   f->has_calls = false;
   lua_pushnil(L);
@@ -153,7 +153,7 @@ static int await_finish(lua_State *L, np_wait *w) {
   if (!t->cancel_sent) return np_future_results(L, 1);
   np_future *f = lua_touserdata(L, 1);
   np_future_watch_failure(L, 1);
-  return np_scope_raise(L, f->host, t);
+  return np_scope_raise(L, np_future_host(f), t);
 }
 
 static const np_wait_class await_class = {
@@ -169,8 +169,8 @@ static int await_future(lua_State *L, np_host *h, np_future *f, bool shielded) {
   np_task *t = h->current;
   if (f == &t->future)
     return np_raise(L, "INVALID_STATE", "a task cannot await itself");
-  lua_settop(L, 1);
   if (f->state != NP_PENDING) return np_future_results(L, 1);
+  lua_settop(L, 1);
   t->own.flag = shielded;
   np_watch_start(&t->own.u.watch, f, await_fire);
   return np_park(L, h, &t->own.wait, &await_class);
@@ -183,13 +183,13 @@ static int returns_all(lua_State *L, int status, lua_KContext ctx) {
 
 static int await(lua_State *L) {
   np_host *h = np_gethost(L);
-  np_future *f = np_tofuture(L, 1);
+  np_future *f = np_tofuture(L, h, 1);
   if (f) return await_future(L, h, f, false);
-  lua_settop(L, 1);
   if (lua_isnone(L, 1) || !luaL_getmetafield(L, 1, "__await"))
     return np_typeerror(L, 1, "awaitable");
-  np_checkwait(L, h);
   lua_insert(L, 1);
+  lua_settop(L, 2); /* [__await, x] */
+  np_checkwait(L, h);
   lua_callk(L, 1, LUA_MULTRET, 0, returns_all);
   return lua_gettop(L);
 }
@@ -201,31 +201,27 @@ static int await_shielded(lua_State *L) {
 
 /* ---- the class --------------------------------------------------------- */
 
-np_future *np_tofuture(lua_State *L, int idx) {
-  np_host *h = np_gethost(L);
-  if (lua_type(L, idx) != LUA_TUSERDATA || !lua_getmetatable(L, idx))
-    return NULL;
-  const void *mt = lua_topointer(L, -1);
-  lua_pop(L, 1);
-  if (mt != h->task_mt && mt != h->future_mt) return NULL;
-  return lua_touserdata(L, idx);
+np_future *np_tofuture(lua_State *L, np_host *h, int idx) {
+  np_future *f = lua_touserdata(L, idx);
+  if (!f || lua_rawlen(L, idx) < sizeof *f) return NULL;
+  return f->tag == np_future_tag(h) ? f : NULL;
 }
 
 np_future *np_checkfuture(lua_State *L, int arg) {
-  np_future *f = np_tofuture(L, arg);
+  np_future *f = np_tofuture(L, np_gethost(L), arg);
   if (!f) np_typeerror(L, arg, "Future");
   return f;
 }
 
 /* The future that a method was called on. */
 static np_future *self_future(lua_State *L) {
-  np_future *f = np_tofuture(L, 1);
+  np_future *f = np_tofuture(L, np_gethost(L), 1);
   return f ? f : np_checkself(L);
 }
 
 np_future *np_future_new(lua_State *L, np_host *h) {
   np_future *f = lua_newuserdatauv(L, sizeof *f, NP_FUTURE_UVS);
-  *f = (np_future){.host = h};
+  *f = (np_future){.tag = np_future_tag(h)};
   np_list_init(&f->watchers);
   np_pushslot(L, h, NP_SLOT_FUTURE_MT);
   lua_setmetatable(L, -2);
@@ -238,7 +234,9 @@ static int future_new(lua_State *L) {
 }
 
 static int future_await(lua_State *L) {
-  return await_future(L, np_gethost(L), self_future(L), false);
+  np_host *h = np_gethost(L);
+  np_future *f = np_tofuture(L, h, 1);
+  return await_future(L, h, f ? f : np_checkself(L), false);
 }
 
 /* Raises unless the future may be given an end from outside. */
@@ -266,8 +264,8 @@ static int future_set_error(lua_State *L) {
 
 static int future_cancel(lua_State *L) {
   np_future *f = self_future(L);
-  const char *message =
-      lua_isnoneornil(L, 2) ? NULL : np_checkstring(L, 2, NULL);
+  bool message = !lua_isnoneornil(L, 2);
+  if (message) np_checkstring(L, 2, NULL);
   lua_settop(L, 2);
   if (f->state != NP_PENDING) {
     lua_pushboolean(L, 0);
@@ -279,10 +277,13 @@ static int future_cancel(lua_State *L) {
       lua_pushvalue(L, 2);
       lua_rawseti(L, -2, NP_EX_MESSAGE);
     }
-    np_task_cancel(f->host, (np_task *)f);
+    np_task_cancel(np_future_host(f), (np_task *)f);
   } else {
-    np_pusherror(L, "CANCELLED", "%s",
-                 message ? message : "future was cancelled");
+    np_pusherror(L, "CANCELLED", "future was cancelled");
+    if (message) {
+      lua_pushvalue(L, 2);
+      lua_setfield(L, -2, "message");
+    }
     np_future_fail(L, 1);
   }
   lua_pushboolean(L, 1);
@@ -339,7 +340,7 @@ static int future_add_done_callback(lua_State *L) {
   lua_settop(L, 2);
   if (f->state != NP_PENDING) { /* runs on the next turn */
     lua_pushvalue(L, 1);
-    np_spawn(L, f->host, 1, NP_TASK_CALLBACK);
+    np_spawn(L, np_future_host(f), 1, NP_TASK_CALLBACK);
     return 0;
   }
   if (!f->has_calls) {
@@ -351,7 +352,7 @@ static int future_add_done_callback(lua_State *L) {
     lua_getiuservalue(L, 1, NP_UV_CALLS);
   }
   lua_Integer n = (lua_Integer)lua_rawlen(L, 3);
-  push_locals(L, f->host);
+  push_locals(L, np_future_host(f));
   lua_rawseti(L, 3, n + 2); /* first: a hole is no harm if this raises */
   lua_pushvalue(L, 2);
   lua_rawseti(L, 3, n + 1);
@@ -412,19 +413,19 @@ static const luaL_Reg future_meta[] = {{"__tostring", future__tostring},
 static const np_class future_class = {"Future", future_methods, future_meta};
 
 static int is_future(lua_State *L) {
-  lua_pushboolean(L, np_tofuture(L, 1) != NULL);
+  lua_pushboolean(L, np_tofuture(L, np_gethost(L), 1) != NULL);
   return 1;
 }
 
 static int is_task(lua_State *L) {
-  np_future *f = np_tofuture(L, 1);
+  np_future *f = np_tofuture(L, np_gethost(L), 1);
   lua_pushboolean(L, f && f->is_task);
   return 1;
 }
 
 static int is_awaitable(lua_State *L) {
   lua_settop(L, 1);
-  lua_pushboolean(L, np_tofuture(L, 1) || luaL_getmetafield(L, 1, "__await"));
+  lua_pushboolean(L, np_tofuture(L, np_gethost(L), 1) || luaL_getmetafield(L, 1, "__await"));
   return 1;
 }
 
@@ -442,7 +443,6 @@ void np_future_open(lua_State *L, np_host *h) {
   np_setfuncs(L, h, funcs);
   np_class_register(L, h, &future_class);
   np_class_push(L, &future_class);
-  h->future_mt = lua_topointer(L, -1);
   lua_xmove(L, h->slots, 1);
   lua_replace(h->slots, NP_SLOT_FUTURE_MT);
 }

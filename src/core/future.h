@@ -31,8 +31,8 @@ enum {
 };
 
 struct np_future {
+  uintptr_t tag;    /* first: tells a future from any other userdata */
   np_link watchers; /* FIFO of np_watch */
-  np_host *host;
   uint8_t state; /* NP_PENDING ... */
   bool is_task;
   bool retrieved; /* somebody took the error */
@@ -41,11 +41,19 @@ struct np_future {
   int nresults;   /* in NP_UV_VALUE: 1 is the value itself */
 };
 
+/* The tag is the address of the host, made odd: no other userdata begins with
+ * it, so one comparison tells a future of this host. */
+static inline uintptr_t np_future_tag(np_host *h) { return (uintptr_t)h | 1; }
+
+static inline np_host *np_future_host(const np_future *f) {
+  return (np_host *)(f->tag - 1);
+}
+
 /* [.. ] -> [.. future] a pending future. */
 np_future *np_future_new(lua_State *L, np_host *h);
 
 /* The Future or Task at idx, or NULL. Never raises. */
-np_future *np_tofuture(lua_State *L, int idx);
+np_future *np_tofuture(lua_State *L, np_host *h, int idx);
 np_future *np_checkfuture(lua_State *L, int arg);
 
 /* [.. v1 .. vn] -> [.. ]  Ends the pending future whose userdata is at `idx`:

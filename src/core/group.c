@@ -30,6 +30,7 @@ typedef struct np_group {
   bool closed;      /* the block was left: no more spawn */
   bool function;    /* the form task_group(fn) */
   bool body_failed; /* function form: an error lies on top of the stack */
+  bool joined;      /* leaving had to wait: it may raise CANCELLED */
   bool child_first; /* a child had failed before the body ended */
 } np_group;
 
@@ -127,7 +128,11 @@ static int leave(lua_State *L, np_group *g) {
   }
   report_failures(L, g);
   if (!g->function) return 0; /* err goes on by itself */
-  if (!failed) return lua_gettop(L) - 2;
+  if (!failed) {
+    if (g->joined && np_scope_cause(g->host, g->host->current))
+      return np_scope_raise(L, g->host, g->host->current);
+    return lua_gettop(L) - 2;
+  }
   if (g->cancelled && np_scope_owns_error(L, g->host, &g->scope, err)) return 0;
   return lua_error(L);
 }
@@ -165,6 +170,7 @@ static int join(lua_State *L, np_group *g, bool failed) {
   if (failed || (g->count > 0 && np_scope_cause(h, h->current)))
     cancel_children(g);
   if (g->count == 0) return leave(L, g);
+  g->joined = true;
   return np_park(L, h, &g->wait, &group_class);
 }
 

@@ -11,6 +11,7 @@
 #include <uv.h>
 
 #include "base/list.h"
+#include "core/alloc.h"
 #include "core/timer.h"
 #include "core/wait.h"
 
@@ -44,6 +45,7 @@ struct np_host {
   bool command;       /* the host is the neap command (it may exit) */
   uv_loop_t *uv;
   uv_loop_t own_uv;
+  np_pool pool_memory; /* of a state of ours */
   lua_Alloc alloc; /* for C memory: counted with the state's */
   void *alloc_ud;
 
@@ -92,7 +94,6 @@ struct np_host {
   uint32_t nfree, free_capacity, nslots;
   int next_thread_slot;
   uint64_t next_scope;
-  const void *task_mt, *future_mt; /* identities of the metatables */
 
   /* a pass of cancellation: scope.c */
   np_task *pass_head, *pass_tail;
@@ -144,7 +145,11 @@ static inline void np_pushslot(lua_State *L, np_host *h, int slot) {
   lua_xmove(h->slots, L, 1);
 }
 
+/* The host of the running C function: from the allocator of a state that a
+ * host made, which is quicker, or else from upvalue 1. */
 static inline np_host *np_gethost(lua_State *L) {
+  void *ud;
+  if (lua_getallocf(L, &ud) == np_pool_alloc) return ud;
   return lua_touserdata(L, lua_upvalueindex(1));
 }
 

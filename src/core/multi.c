@@ -42,7 +42,7 @@ enum { UV_LIST = 1 };
 static bool satisfied(const np_multi *m) {
   if (m->pending == 0) return true;
   switch (m->mode) {
-    case WAIT_FIRST: return m->nended > 0;
+    case WAIT_FIRST: return m->nended > m->taken;
     case WAIT_FIRST_ERROR: return m->first_error != 0;
     default: return false;
   }
@@ -162,14 +162,16 @@ static int multi_wait(lua_State *L) {
 
 static int multi_next(lua_State *L) {
   np_multi *m = np_checkself(L);
-  if (m->taken == m->nended) return 0;
+  lua_pushnil(L);
+  if (m->taken == m->nended) return 1;
   lua_pushinteger(L, m->order[m->taken++]);
   return 1;
 }
 
 static int multi_first_error(lua_State *L) {
   np_multi *m = np_checkself(L);
-  if (m->first_error == 0) return 0;
+  lua_pushnil(L);
+  if (m->first_error == 0) return 1;
   lua_pushinteger(L, m->first_error);
   return 1;
 }

@@ -167,26 +167,24 @@ bool np_task_cancel(np_host *h, np_task *t) {
 
 /* ---- the error --------------------------------------------------------- */
 
-/* The message of task:cancel(message), or NULL. [.. ] -> [.. anchor] */
-static const char *root_message(lua_State *L, np_host *h, np_task *t) {
-  const char *message = NULL;
+/* [.. err] -> [.. err]  Its message is that of task:cancel(message), which
+ * may hold any bytes. */
+static void set_message(lua_State *L, np_host *h, np_task *t) {
   np_task_push(L, h, t);
   if (lua_getiuservalue(L, -1, NP_UV_EXTRA) == LUA_TTABLE) {
-    lua_rawgeti(L, -1, NP_EX_MESSAGE);
-    message = lua_tostring(L, -1);
-    lua_remove(L, -2);
+    if (lua_rawgeti(L, -1, NP_EX_MESSAGE) == LUA_TSTRING)
+      lua_setfield(L, -4, "message");
+    else
+      lua_pop(L, 1);
   }
-  lua_remove(L, -2);
-  return message;
+  lua_pop(L, 2);
 }
 
 void np_scope_pusherror(lua_State *L, np_host *h, np_task *t, np_scope *s) {
   luaL_checkstack(L, 8, NULL);
   if (s->id == 0) {
-    const char *message = root_message(L, h, t);
-    np_pusherror(L, "CANCELLED", "%s",
-                 message ? message : "task was cancelled");
-    lua_remove(L, -2);
+    np_pusherror(L, "CANCELLED", "task was cancelled");
+    set_message(L, h, t);
     return;
   }
   np_pusherror(

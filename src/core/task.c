@@ -21,6 +21,8 @@ enum { POOL_MAX = 4096, STREAK_MAX = 64 };
 
 /* ---- slots and threads ------------------------------------------------- */
 
+/* A free place in NP_SLOT_LIVE. A new one gets an entry (false), so that
+ * setting it later allocates nothing. */
 static int take_slot(lua_State *L, np_host *h) {
   if (h->nfree > 0) return h->free_slots[--h->nfree];
   if (h->nslots == h->free_capacity) {
@@ -31,11 +33,15 @@ static int take_slot(lua_State *L, np_host *h) {
     h->free_slots = p;
     h->free_capacity = n;
   }
+  np_pushslot(L, h, NP_SLOT_LIVE);
+  lua_pushboolean(L, 0);
+  lua_rawseti(L, -2, h->nslots + 1);
+  lua_pop(L, 1);
   return (int)++h->nslots;
 }
 
 static void drop_slot(np_host *h, int slot) {
-  lua_pushnil(h->slots);
+  lua_pushboolean(h->slots, 0);
   lua_rawseti(h->slots, NP_SLOT_LIVE, slot);
   h->free_slots[h->nfree++] = slot; /* room was made in take_slot */
 }
@@ -58,6 +64,7 @@ static int new_thread(lua_State *L) {
   np_pushslot(L, h, NP_SLOT_THREADS);
   th->co = lua_newthread(L);
   *np_corospace(th->co) = h->no_coro;
+  np_pushslot(th->co, h, NP_SLOT_MAIN); /* stays at the bottom */
   lua_rawseti(L, -2, th->slot);
   return 0;
 }
@@ -86,11 +93,11 @@ static bool take_thread(np_host *h, np_task *t) {
 
 static void give_thread(np_host *h, np_task *t) {
   lua_State *co = t->co;
-  bool keep =
-      !t->base.exposed && h->npool < POOL_MAX && lua_status(co) == LUA_OK;
+  bool keep = !t->base.exposed && h->npool < POOL_MAX &&
+              lua_status(co) == LUA_OK;
   t->co = NULL;
   *np_corospace(co) = h->no_coro;
-  lua_settop(co, 0);
+  lua_settop(co, keep);
   if (!keep) {
     lua_pushnil(h->slots);
     lua_rawseti(h->slots, NP_SLOT_THREADS, t->thread_slot);
@@ -104,9 +111,9 @@ static void give_thread(np_host *h, np_task *t) {
 /* The new task sees the values of task_local that its maker sees. */
 static void inherit_locals(lua_State *L, np_host *h, np_task *t) {
   np_task_push(L, h, h->current);
-  lua_getiuservalue(L, -1, NP_UV_EXTRA);
+  np_task_extra(L, -1);
   lua_rawgeti(L, -1, NP_EX_LOCALS);
-  np_task_extra(L, -4);
+  np_task_extra(L, -4); /* [task, parent, its extra, locals, extra] */
   lua_insert(L, -2);
   lua_rawseti(L, -2, NP_EX_LOCALS);
   lua_pop(L, 3);
@@ -116,11 +123,13 @@ static void inherit_locals(lua_State *L, np_host *h, np_task *t) {
 np_task *np_task_new(lua_State *L, np_host *h, int nargs, int kind,
                      size_t extra) {
   int fn = lua_gettop(L) - nargs;
+  if (nargs > UINT16_MAX) luaL_error(L, "too many arguments to spawn");
   luaL_checkstack(L, 8, NULL);
-  np_task *t = lua_newuserdatauv(L, sizeof *t + extra, NP_UV_ARGS - 1 + nargs);
+  np_task *t =
+    lua_newuserdatauv(L, sizeof *t + extra, NP_UV_ARGS - 1 + nargs);
   memset(t, 0, sizeof *t + extra);
   np_list_init(&t->future.watchers);
-  t->future.host = h;
+  t->future.tag = np_future_tag(h);
   t->future.is_task = true;
   t->scope = &t->root;
   t->root.coro = &t->base;
@@ -131,25 +140,19 @@ np_task *np_task_new(lua_State *L, np_host *h, int nargs, int kind,
   t->nargs = (uint16_t)nargs;
   np_pushslot(L, h, NP_SLOT_TASK_MT);
   lua_setmetatable(L, -2);
-  lua_pushvalue(L, fn);
-  lua_setiuservalue(L, -2, NP_UV_VALUE);
-  for (int i = 0; i < nargs; i++) {
-    lua_pushvalue(L, fn + 1 + i);
-    lua_setiuservalue(L, -2, NP_UV_ARGS + i);
+  for (int i = 0; i <= nargs; i++) {
+    lua_pushvalue(L, fn + i);
+    lua_setiuservalue(L, -2, i == 0 ? NP_UV_VALUE : NP_UV_ARGS + i - 1);
   }
-  int slot = take_slot(L, h);
-  t->slot = slot; /* dropped by np_task_discard if what follows raises */
-  np_pushslot(L, h, NP_SLOT_LIVE);
-  lua_pushvalue(L, -2);
-  lua_rawseti(L, -2, slot);
-  lua_pop(L, 1);
   if (h->current && h->current->has_locals) inherit_locals(L, h, t);
-  lua_replace(L, fn);
-  lua_settop(L, fn);
+  t->slot = take_slot(L, h);
+  lua_pushvalue(L, -1);
+  lua_xmove(L, h->slots, 1);
+  lua_rawseti(h->slots, NP_SLOT_LIVE, t->slot); /* an existing entry */
   t->order = ++h->next_order;
   t->number = kind == NP_TASK_PLAIN || kind == NP_TASK_HANDLER
-                  ? ++h->next_task
-                  : ++h->next_callback;
+                ? ++h->next_task
+                : ++h->next_callback;
   return t;
 }
 
@@ -202,7 +205,7 @@ static void count_out(np_host *h, np_task *t) {
  * task's future, and reports the failure of a callback. */
 static int end_slow(lua_State *L) {
   np_task *t = lua_touserdata(L, 1);
-  np_host *h = t->future.host;
+  np_host *h = np_task_host(t);
   int n = lua_gettop(L) - 2; /* [t, task, values ..] */
   if (!t->failed) {
     np_future_succeed(L, 2, n);
@@ -299,7 +302,7 @@ static int task_start(np_host *h, np_task *t) {
   lua_State *S = h->slots, *co = t->co;
   int n = t->nargs;
   if (!lua_checkstack(co, n + 4)) return -1;
-  np_pushslot(co, h, NP_SLOT_MAIN);
+  lua_pushvalue(co, 1);
   lua_rawgeti(S, NP_SLOT_LIVE, t->slot);
   lua_getiuservalue(S, -1, NP_UV_VALUE);
   lua_xmove(S, co, 1);
@@ -315,7 +318,7 @@ static int task_start(np_host *h, np_task *t) {
 
 static int cancelled_error(lua_State *L) {
   np_task *t = lua_touserdata(L, 1);
-  np_scope_pusherror(L, t->future.host, t, &t->root);
+  np_scope_pusherror(L, np_task_host(t), t, &t->root);
   return 1;
 }
 
@@ -359,6 +362,7 @@ void np_task_resume(np_host *h, np_task *t) {
     return;
   }
   if (status == LUA_YIELD) { /* a C library yielded to a loop not ours */
+    t->base.exposed = true;
     np_closethread(co);
     lua_settop(co, 0);
     lua_pushliteral(co, "attempt to yield from outside a coroutine");
@@ -367,15 +371,19 @@ void np_task_resume(np_host *h, np_task *t) {
   } else if (status != LUA_OK) {
     t->failed = true;
     nres = 1;
+  } else {
+    nres--; /* the base function at the bottom of the stack is no result */
   }
   task_end(h, t, co, nres);
 }
 
 /* ---- the one wait ------------------------------------------------------ */
 
-bool np_canyield(lua_State *L, np_host *h) {
+static inline bool canyield(lua_State *L, np_host *h) {
   return h->current && L == h->running && h->chain_ok && lua_isyieldable(L);
 }
+
+bool np_canyield(lua_State *L, np_host *h) { return canyield(L, h); }
 
 np_task *np_checktask(lua_State *L, np_host *h) {
   if (!h->current) np_raise(L, "INVALID_STATE", "cannot wait outside a task");
@@ -410,7 +418,7 @@ static const np_wait_class cancelled_class = {.name = "a turn, being cancelled",
                                               .finish = cancelled_finish};
 
 void np_checkwait(lua_State *L, np_host *h) {
-  np_task *t = np_checkyield(L, h);
+  np_task *t = canyield(L, h) ? h->current : np_checkyield(L, h);
   if (t->scope == &t->root && !t->root.cancelled) return;
   np_scope *cause = np_scope_cause(h, t);
   if (!cause) return;
@@ -461,7 +469,7 @@ void np_wake(np_wait *w) {
   np_task *t = w->task;
   if (!t) return;
   w->task = NULL;
-  np_ready(t->future.host, t);
+  np_ready(np_task_host(t), t);
 }
 
 /* ---- force ------------------------------------------------------------- */
@@ -507,6 +515,7 @@ void np_task_kill(np_host *h, np_task *t) {
   if (t->co) {
     h->current = t;
     h->chain_ok = false;
+    t->base.exposed = true; /* its stack is not as the pool wants it */
     close_chain(h, t);
     h->current = current;
     h->running = running;

@@ -63,7 +63,11 @@ struct np_task {
   } own;
 };
 
-/* [.. fn a1 .. an] -> [.. task]  A new task, ready to run. */
+static inline np_host *np_task_host(const np_task *t) {
+  return np_future_host(&t->future);
+}
+
+/* [.. fn a1 .. an] -> [.. fn a1 .. an task]  A new task, ready to run. */
 np_task *np_spawn(lua_State *L, np_host *h, int nargs, int kind);
 /* The same with `extra` bytes behind the np_task, zeroed. */
 np_task *np_spawn_sized(lua_State *L, np_host *h, int nargs, int kind,

@@ -20,7 +20,7 @@ static const char *kind_name(const np_task *t) {
 }
 
 void np_task_label(np_task *t, char *buf, size_t size) {
-  lua_State *S = t->future.host->slots;
+  lua_State *S = np_task_host(t)->slots;
   int top = lua_gettop(S);
   const char *name = NULL;
   if (t->slot) {
@@ -138,7 +138,7 @@ static int task_set_name(lua_State *L) {
 
 static const char *status_text(np_task *t) {
   if (t->future.state != NP_PENDING) return "done";
-  if (t == t->future.host->current) return "running";
+  if (t == np_task_host(t)->current) return "running";
   return t->ready || !t->wait ? "ready" : "waiting";
 }
 
@@ -150,7 +150,8 @@ static int task_status(lua_State *L) {
 static int task_waiting_on(lua_State *L) {
   np_task *t = self_task(L);
   char buf[160];
-  if (t->ready || !t->wait) return 0;
+  lua_pushnil(L);
+  if (t->ready || !t->wait) return 1;
   np_task_describe(t, buf, sizeof buf);
   lua_pushstring(L, buf);
   return 1;
@@ -175,20 +176,20 @@ static void live_traceback(lua_State *L, np_task *t) {
 static int task_traceback(lua_State *L) {
   np_task *t = self_task(L);
   if (t->future.state == NP_PENDING) {
-    if (t == t->future.host->current)
+    if (t == np_task_host(t)->current)
       push_traceback(L, L, 1);
     else
       live_traceback(L, t);
     return 1;
   }
-  if (lua_getiuservalue(L, 1, NP_UV_EXTRA) != LUA_TTABLE) return 0;
+  if (lua_getiuservalue(L, 1, NP_UV_EXTRA) != LUA_TTABLE) return 1; /* nil */
   lua_rawgeti(L, -1, NP_EX_TRACE);
   return 1;
 }
 
 static int task_set_daemon(lua_State *L) {
   np_task *t = self_task(L);
-  np_host *h = t->future.host;
+  np_host *h = np_task_host(t);
   bool on = lua_toboolean(L, 2);
   if (t->future.state != NP_PENDING || t->daemon == on) return 0;
   t->daemon = on;
@@ -201,16 +202,17 @@ static int task__tostring(lua_State *L) {
   static const char *const ends[] = {"", "done", "failed", "cancelled"};
   np_task *t = self_task(L);
   char wait[160];
+  lua_pushliteral(L, "Task ");
   np_task_name(L, 1);
-  const char *name = lua_tostring(L, -1);
   if (t->future.state != NP_PENDING) {
-    lua_pushfstring(L, "Task %s: %s", name, ends[t->future.state]);
+    lua_pushfstring(L, ": %s", ends[t->future.state]);
   } else if (t->wait && !t->ready) {
     np_task_describe(t, wait, sizeof wait);
-    lua_pushfstring(L, "Task %s: waiting on %s", name, wait);
+    lua_pushfstring(L, ": waiting on %s", wait);
   } else {
-    lua_pushfstring(L, "Task %s: %s", name, status_text(t));
+    lua_pushfstring(L, ": %s", status_text(t));
   }
+  lua_concat(L, 3);
   return 1;
 }
 
@@ -264,7 +266,8 @@ static int async(lua_State *L) {
 
 static int current_task(lua_State *L) {
   np_host *h = np_gethost(L);
-  if (!h->current || !h->current->slot) return 0;
+  lua_pushnil(L);
+  if (!h->current || !h->current->slot) return 1;
   np_task_push(L, h, h->current);
   return 1;
 }
@@ -311,7 +314,8 @@ static int canyield(lua_State *L) {
  * place, because tasks share them. */
 static int locals(lua_State *L) {
   np_host *h = np_gethost(L);
-  if (!h->current || !h->current->has_locals) return 0;
+  lua_pushnil(L);
+  if (!h->current || !h->current->has_locals) return 1;
   np_task_push(L, h, h->current);
   np_task_extra(L, -1);
   lua_rawgeti(L, -1, NP_EX_LOCALS);
@@ -360,7 +364,6 @@ void np_tasklib_open(lua_State *L, np_host *h) {
   np_setfuncs(L, h, funcs);
   np_class_register(L, h, &task_class);
   np_class_push(L, &task_class);
-  h->task_mt = lua_topointer(L, -1);
   lua_getfield(L, -1, "__index");
   inherit_future(L, h);
   lua_pop(L, 1);

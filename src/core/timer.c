@@ -177,9 +177,9 @@ static bool sleep_cancel(np_wait *w) {
   np_task *t = sleep_task(w);
   if (t->own.flag) {
     t->own.flag = false;
-    np_unforever(t->future.host);
+    np_unforever(np_task_host(t));
   } else {
-    np_timer_stop(t->future.host, &t->own.u.timer);
+    np_timer_stop(np_task_host(t), &t->own.u.timer);
   }
   return true;
 }

@@ -44,34 +44,14 @@ typedef struct np_swait {
 
 #define NP_UNTIL_CLOSED SIZE_MAX /* a mark: woken when the wire has closed */
 
+/* What each message touches comes first and lies together. */
 struct np_stream {
-  np_handle base;
-  np_wire *wire;      /* NULL before np_stream_attach and once closed */
-  lua_Number timeout; /* seconds; HUGE_VAL: none */
-
-  /* reading */
-  np_swait reader;       /* the one task that may wait for bytes */
-  const np_read_op *op;  /* what it asked for, and the arguments: */
+  np_wire *wire;         /* NULL before np_stream_attach and once closed */
+  const np_read_op *op;  /* what the reader asked for, and: */
   size_t want;           /* a count; of a separator, its length */
-  const char *separator; /* on the waiting task's Lua stack */
-  size_t scanned;        /* the separator is not in these first bytes */
   np_buf in;             /* received, not yet read */
-  size_t limit;          /* longest line */
   int end;               /* after `in`: UV_EOF or an error; 0: more may come */
-
-  /* writing */
-  np_swait writer; /* of the first writer that waits; others allocate */
-  np_link waiters; /* np_swait: writers, flushes, waits for the end */
-  np_buf sending;  /* under way: the wire reads it */
-  np_buf queued;   /* behind it */
-  size_t high;     /* writers wait while more is unsent */
-  int write_error; /* writing has failed for good */
-
-  /* closing */
-  np_timer linger;
-  size_t linger_unsent; /* at the last tick */
-  uint8_t linger_left;  /* ticks */
-
+  int write_error;       /* writing has failed for good */
   bool reading : 1;      /* the wire is delivering */
   bool wrote : 1;        /* something was sent */
   bool shut : 1;         /* shutdown was called */
@@ -79,6 +59,21 @@ struct np_stream {
   bool closing : 1;      /* closed for Lua */
   bool discarding : 1;   /* closed: what arrives is dropped until the end */
   bool wire_closing : 1; /* wire->close was called */
+  lua_Number timeout;    /* of reads and writes, seconds; HUGE_VAL: none */
+  np_swait reader;       /* the one task that may wait for bytes */
+  np_buf sending;        /* under way: the wire reads it */
+  np_buf queued;         /* behind it */
+  np_swait writer;       /* the first writer that waits; others allocate */
+
+  np_handle base;
+  const char *separator; /* on the waiting task's Lua stack */
+  size_t scanned;        /* the separator is not in these first bytes */
+  size_t limit;          /* longest line */
+  size_t high;           /* writers wait while more is unsent */
+  np_link waiters;       /* np_swait: writers, flushes, waits for the end */
+  np_timer linger;       /* ticks while closing */
+  size_t linger_unsent;  /* at the last tick */
+  uint8_t linger_left;   /* ticks */
 };
 
 extern const np_class np_stream_class;
