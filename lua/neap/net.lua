@@ -72,7 +72,8 @@ local function addresses_of(host, family)
   if not numeric then
     return eyeballs.resolve(host, family)
   elseif family and family ~= numeric then
-    return nil, errors.new("ENOTFOUND", ("resolve %s: not an %s address"):format(host, family), { op = "resolve", host = host })
+    local text = ("resolve %s: not an %s address"):format(host, family)
+    return nil, errors.new("ENOTFOUND", text, { op = "resolve", host = host })
   end
   return { { host = host, family = numeric } }
 end

@@ -9,31 +9,38 @@ local server = {}
 ---@class neap.Server
 ---@field package _listener neap.Listener
 ---@field package _handler fun(stream: neap.Stream)
----@field package _connections table<table, neap.Task>  each Connection and its task
+---@field package _connections table<neap.Task, neap.Stream|true>  the stream until the handler has begun
 ---@field package _count integer  how many these are
+---@field package _unbegun integer  of them, whose handler has not begun
 ---@field package _max number
 ---@field package _closed boolean
+---@field package _seat table  what a handler holds while it runs
 local Server = { __name = "Server" }
 Server.__index = Server
 
---- One connection while its handler runs: closes the stream in the end.
-local Connection = {}
-
-function Connection:__close()
-  self.stream:close()
-  local owner = self.server
-  owner._connections[self] = nil
-  owner._count = owner._count - 1
-  owner._room:wake()
-  if owner._closed and owner._count == 0 then
-    owner:_wake_all()
+local function forget(self, task)
+  self._connections[task] = nil
+  self._count = self._count - 1
+  self._room:wake()
+  if self._closed and self._count == 0 then
+    self:_wake_all()
   end
 end
 
-local function run_handler(connection)
-  local open <close> = connection
-  open.started = true
-  open.server._handler(open.stream)
+--- The same object for all handlers of a server, which costs no memory for each
+--- connection: whose handler ends is the task that runs.
+local Seat = {
+  __close = function(seat)
+    forget(seat.server, core.current_task())
+  end,
+}
+
+local function run_handler(self, stream)
+  local _ <close> = self._seat
+  local open <close> = stream
+  self._unbegun = self._unbegun - 1
+  self._connections[core.current_task()] = true
+  self._handler(open)
 end
 
 function Server:_wake_all()
@@ -42,19 +49,46 @@ function Server:_wake_all()
   end
 end
 
+--- Forgets a handler that was cancelled before it began: it will never run.
+local function drop_unbegun(self, task, stream)
+  stream:close()
+  self._unbegun = self._unbegun - 1
+  forget(self, task)
+end
+
+--- Waits until each handler has begun; those that were cancelled are forgotten.
+local function await_begun(self)
+  while self._unbegun > 0 do
+    core.sleep(0)
+    for task, stream in pairs(self._connections) do
+      if stream ~= true and task:done() then
+        drop_unbegun(self, task, stream)
+      end
+    end
+  end
+end
+
+--- Waits until there is room for one more connection, or the server is closed.
+local function await_room(self)
+  while self._count >= self._max and not self._closed do
+    await_begun(self)
+    if self._count >= self._max and not self._closed then
+      self._room:park("server connection limit")
+    end
+  end
+end
+
 local function accept_all(self)
   local incoming = self._listener:incoming()
   while not self._closed do
-    while self._count >= self._max do
-      self._room:park("server connection limit")
-    end
+    await_room(self)
     local stream = incoming()
     if not stream then
       return
     end
-    local connection = setmetatable({ server = self, stream = stream }, Connection)
+    self._connections[core.spawn_handler(run_handler, self, stream)] = stream
     self._count = self._count + 1
-    self._connections[connection] = core.spawn_handler(run_handler, connection)
+    self._unbegun = self._unbegun + 1
   end
 end
 
@@ -72,16 +106,20 @@ local function run(self)
 end
 
 local function cancel_handlers(self)
-  for connection, task in pairs(self._connections) do
+  for task, stream in pairs(self._connections) do
     task:cancel()
-    if not connection.started then
-      Connection.__close(connection)
+    if stream ~= true then
+      drop_unbegun(self, task, stream)
     end
   end
 end
 
 local function wait_ended(self)
-  while not self._closed or self._count > 0 do
+  while not self._closed do
+    self._ended:park("server close")
+  end
+  await_begun(self)
+  while self._count > 0 do
     self._ended:park("server close")
   end
 end
@@ -174,6 +212,7 @@ function server.new(listener, handler, max_connections)
     _handler = handler,
     _connections = {},
     _count = 0,
+    _unbegun = 0,
     _max = max_connections or math.huge,
     _closed = false,
     _room = core.waitq(),
@@ -181,6 +220,7 @@ function server.new(listener, handler, max_connections)
     _address = address,
     _name = address_name(address),
   }, Server)
+  self._seat = setmetatable({ server = self }, Seat)
   core.spawn(run, self):set_name("server " .. self._name)
   return self
 end

@@ -314,6 +314,24 @@ describe("a Server", function()
     assert.equal("", client:readall())
   end)
 
+  it("does not count a handler that somebody cancels before it begins", function()
+    local server, port = serve(function() error("must not run") end, { max_connections = 1 })
+    local client <close> = connect(port)
+    while server:connections() == 0 do
+      neap.sleep(0)
+    end
+    for _, task in ipairs(neap.tasks()) do
+      if task ~= neap.current_task() and not task:name():find("^server ") then
+        task:cancel()
+      end
+    end
+
+    server:close()
+    server:wait_closed()
+
+    assert.equal("", client:readall())
+  end)
+
   timed("gives handlers the grace and then cancels them", function()
     local ended
     local server, port = serve(function(stream)
