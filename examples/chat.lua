@@ -1,0 +1,61 @@
+-- A chat: each line that a client sends goes to all clients, with the client's
+-- address in front. The line "quit" leaves.
+--
+--   neap examples/chat.lua [host [port]]
+--
+-- Prints where it listens. Connect with `nc 127.0.0.1 8888`, several times.
+-- Ctrl-C says goodbye to everybody and ends it.
+local neap = require("neap")
+
+local clients = {} -- the queue of lines for each
+
+local function broadcast(text)
+  for _, queue in pairs(clients) do
+    if not queue:full() then -- who does not read misses lines
+      queue:put(text)
+    end
+  end
+end
+
+local function send_lines(stream, queue)
+  for text in queue:items() do
+    if not stream:write(text) then
+      return
+    end
+  end
+end
+
+local function receive_lines(stream)
+  local peer = stream:peername()
+  while true do
+    local line = stream:readline()
+    if not line or line == "quit" then
+      return
+    end
+    broadcast(("%s:%d: %s\n"):format(peer.host, peer.port, line))
+  end
+end
+
+local function chat(stream)
+  local queue = neap.sync.queue(100)
+  clients[stream] = queue
+  local sender = neap.spawn(send_lines, stream, queue)
+  receive_lines(stream)
+  clients[stream] = nil
+  queue:close()
+  neap.await(sender)
+end
+
+local server <close> = assert(neap.net.serve(arg[1] or "127.0.0.1", arg[2] or 8888, chat))
+print(("listening on %s:%d"):format(server:address().host, server:address().port))
+io.stdout:flush()
+pcall(server.serve_forever, server) -- Ctrl-C cancels it
+
+neap.shield(function()
+  broadcast("* the server ends\n")
+  for _, queue in pairs(clients) do
+    queue:close()
+  end
+  server:close(0.1)
+  server:wait_closed()
+end)
