@@ -53,9 +53,6 @@ pcall(server.serve_forever, server) -- Ctrl-C cancels it
 
 neap.shield(function()
   broadcast("* the server ends\n")
-  for _, queue in pairs(clients) do
-    queue:close()
-  end
   server:close(0.1)
   server:wait_closed()
 end)
