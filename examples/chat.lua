@@ -37,7 +37,7 @@ local function receive_lines(stream)
 end
 
 local function chat(stream)
-  local queue = neap.sync.queue(100)
+  local queue <close> = neap.sync.queue(100)
   clients[stream] = queue
   local sender = neap.spawn(send_lines, stream, queue)
   receive_lines(stream)
