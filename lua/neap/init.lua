@@ -1,12 +1,6 @@
 --- neap: an async host for Lua. Tasks are coroutines that are parked while they
 --- wait; any function called in a task may wait.
-local combine = require("neap.combine")
 local core = require("neap.core")
-local errors = require("neap.errors")
-local every = require("neap.every")
-local generator = require("neap.generator")
-local task_local = require("neap.task_local")
-require("neap.loop") -- sets the default exception handler
 
 ---@class neap.Future
 ---@field set_result fun(self: neap.Future, ...: any)
@@ -32,6 +26,18 @@ require("neap.loop") -- sets the default exception handler
 ---@field spawn fun(self: neap.TaskGroup, fn: function, ...: any): neap.Task
 ---@field cancel fun(self: neap.TaskGroup)
 
+---@class neap  with what is loaded on first use
+---@field gather async fun(list: neap.Awaitable[], options?: { return_errors?: boolean }): table
+---@field map async fun(list: any[], fn: fun(item: any, i: integer): any, options?: { limit?: integer }): table
+---@field wait async fun(list: neap.Awaitable[], options?: neap.WaitOptions): neap.Future[], neap.Future[]
+---@field as_completed fun(list: neap.Awaitable[], options?: { timeout?: number }): async fun(): neap.Future?
+---@field race async fun(list: neap.Awaitable[]): ...
+---@field wait_for async fun(awaitable: neap.Awaitable, seconds: number): ...
+---@field shield async fun(what: neap.Awaitable, ...: any): ...
+---@field generator fun(fn: fun(yield: fun(...: any))): neap.Generator
+---@field every fun(seconds: number): async fun(): integer
+---@field task_local fun(default?: any): neap.TaskLocal
+---@field is_cancelled fun(err: any): boolean
 local neap = {}
 
 neap.version = "0.1.0"
@@ -74,20 +80,6 @@ neap.is_task = core.is_task
 ---@type fun(value: any): boolean
 neap.is_awaitable = core.is_awaitable
 
-neap.generator = generator.new
-neap.every = every.new
-neap.task_local = task_local.new
-
--- ---- several things, cancellation ------------------------------------------
-
-neap.gather = combine.gather
-neap.map = combine.map
-neap.wait = combine.wait
-neap.as_completed = combine.as_completed
-neap.race = combine.race
-neap.wait_for = combine.wait_for
-neap.shield = combine.shield
-
 --- Runs `fn(...)` in the current task. Past the deadline, waits in it raise
 --- `CANCELLED`, which becomes `TIMEOUT` where it leaves `fn`.
 ---@type async fun(seconds: number, fn: function, ...: any): ...
@@ -100,9 +92,17 @@ neap.task_group = core.task_group
 
 -- ---- errors ----------------------------------------------------------------
 
-neap.error = errors.new
-neap.error_code = errors.code
-neap.is_cancelled = errors.is_cancelled
+--- Makes an error value; raises nothing but argument errors.
+---@type fun(code: string, message: string, fields?: table): neap.Error
+neap.error = core.error
+
+--- The code of an error that neap made, nil for any other value.
+---@type fun(err: any): string?
+neap.error_code = core.error_code
+
+core.set_handler(function(context)
+  return require("neap.report")(context)
+end)
 
 -- ---- the program -----------------------------------------------------------
 
@@ -119,22 +119,20 @@ neap.random_bytes = core.random_bytes
 ---@type fun(): integer
 neap.cpu_count = core.cpu_count
 
-local function status_of(code)
-  if type(code) == "boolean" then
-    return code and 0 or 1
-  end
-  return code
-end
-
 --- Cancels and unwinds everything, the caller too, then ends the program with
 --- that status, the first one given. Does not return.
 ---@param code? integer|boolean  default 0
 function neap.exit(code)
-  core.exit(status_of(code))
+  if type(code) == "boolean" then
+    code = code and 0 or 1
+  elseif code ~= nil then
+    code = require("neap.args").integer("exit", 1, code, 1, math.mininteger)
+  end
+  core.exit(code)
   if core.canyield() then
     core.checkwait() -- raises, unless shielded
   end
-  error(errors.new("CANCELLED", "the program is ending"), 0)
+  error(core.error("CANCELLED", "the program is ending"), 0)
 end
 
 if core.is_command then
@@ -147,7 +145,7 @@ if core.is_command then
   end)
 end
 
--- ---- submodules ------------------------------------------------------------
+-- ---- what is loaded on first use -------------------------------------------
 
 -- A module of ours is loaded once, also where package.loaded is emptied, as
 -- test runners do: what it keeps belongs to the host.
@@ -161,29 +159,44 @@ for module, load in pairs(package.preload) do
   end
 end
 
-local built_in = {} -- name of a submodule of this build -> name of the module
+-- Name -> module.
+local late = {
+  as_completed = "combine",
+  every = "every",
+  gather = "combine",
+  generator = "generator",
+  is_cancelled = "errors",
+  map = "combine",
+  race = "combine",
+  shield = "combine",
+  task_local = "task_local",
+  wait = "combine",
+  wait_for = "combine",
+}
+
+local submodules = {}
 for _, name in ipairs({
   "fs", "http", "loop", "net", "process", "protocol", "signal", "sync", "testing", "thread", "tls",
 }) do
-  local module = "neap." .. name
-  built_in[name] = package.preload[module] and module
+  submodules[name] = package.preload["neap." .. name] ~= nil -- in this build
 end
 
 --- What this build can do.
 ---@type table<string, boolean>
-neap.features = {
-  http = built_in.http ~= nil,
-  threads = built_in.thread ~= nil,
-  tls = built_in.tls ~= nil,
-}
+neap.features = { http = submodules.http, threads = submodules.thread, tls = submodules.tls }
 
 return setmetatable(neap, {
   __index = function(self, name)
-    local module = built_in[name]
-    if module then
-      local value = require(module)
-      self[name] = value
-      return value
+    local value
+    if late[name] then
+      local module = require("neap." .. late[name])
+      value = module[name] or module.new
+    elseif submodules[name] then
+      value = require("neap." .. name)
     end
+    if value ~= nil then
+      self[name] = value
+    end
+    return value
   end,
 })

@@ -91,34 +91,6 @@ end
 
 -- ---- errors that nobody takes ----------------------------------------------
 
----@class neap.Context  what an exception handler gets
----@field message string  what happened
----@field error any
----@field task? neap.Task  whose error it is
----@field future? neap.Future
----@field traceback? string
----@field handler? boolean  it came out of a handler of `serve`
-
---- Writes it to stderr. The program's exit status becomes 1, unless the error
---- is that of one connection.
-local function default_handler(context)
-  if not context.handler then
-    core.set_failed()
-  end
-  local text = ("neap: %s"):format(context.message or "unhandled error")
-  if context.error ~= nil then
-    text = ("%s: %s"):format(text, tostring(context.error))
-  end
-  if context.traceback then
-    text = ("%s\n%s"):format(text, context.traceback)
-  end
-  if io then
-    io.stderr:write(text, "\n")
-  end
-end
-
-core.set_handler(default_handler)
-
 --- Sets what is called with errors that nobody takes; nil for the default, which
 --- writes them to stderr and makes the program's exit status 1.
 ---@param handler? fun(context: neap.Context)  may wait
@@ -126,7 +98,7 @@ function loop.set_exception_handler(handler)
   if handler ~= nil then
     args.callable("set_exception_handler", 1, handler)
   end
-  core.set_handler(handler or default_handler)
+  core.set_handler(handler or require("neap.report"))
 end
 
 --- Gives a context to the exception handler, in a task of its own.
