@@ -70,7 +70,7 @@ local function deliver(self, resumed, ...)
   local ok, err = ...
   if not resumed then
     error(ok, 0) -- Lua's own, such as a stack overflow
-  elseif not ok and err ~= self._unwinding then
+  elseif not ok and (err == nil or err ~= self._unwinding) then
     error(err, 0)
   end
   return nil
