@@ -114,6 +114,36 @@ local function common(kind)
   end)
 end
 
+--- Random steps of waiters, wake-ups, cancellations and turns; returns how many
+--- were served and how many wake-ups there were.
+local function random_steps(kind, object, count)
+  local served, wakes, tasks = 0, 0, {}
+  local state = 42
+  local function random(n)
+    state = state * 16807 % 2147483647
+    return state % n + 1
+  end
+  local function wait()
+    if pcall(neap.timeout, random(5), kind.wait, object) then
+      served = served + 1
+    end
+  end
+  local steps = {
+    function() table.insert(tasks, neap.spawn(wait)) end,
+    function() wakes = wakes + (pcall(kind.wake, object) and 1 or 0) end,
+    function()
+      local task = tasks[random(#tasks + 1)]
+      return task and task:cancel()
+    end,
+    function() neap.sleep(random(3) - 1) end,
+  }
+  for _ = 1, count do
+    steps[random(#steps)]()
+  end
+  neap.sleep(10)
+  return served, wakes
+end
+
 --- Cases for a kind whose `wake` serves one waiter.
 function conformance.one_at_a_time(kind)
   common(kind)
@@ -303,6 +333,15 @@ function conformance.one_at_a_time(kind)
     settle()
 
     assert.equal(1, #log + kind.left(object))
+  end)
+
+  timed("loses nothing in a thousand random steps", function()
+    local object = kind.new()
+
+    local served, wakes = random_steps(kind, object, 1000)
+
+    assert.is_true(served > 20)
+    assert.equal(wakes, served + kind.left(object))
   end)
 end
 
