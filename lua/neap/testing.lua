@@ -86,6 +86,9 @@ local function take_stock()
   return stock
 end
 
+-- What else core.stats counts, in the words of a failure.
+local counted = { handles = "open handles", keepers = "timers, servers or readers" }
+
 --- What there is now and was not before, as a list of texts.
 local function new_since(before)
   local found, now = {}, core.stats()
@@ -94,10 +97,10 @@ local function new_since(before)
       table.insert(found, tostring(task))
     end
   end
-  for _, name in ipairs({ "handles", "keepers" }) do
+  for name, what in pairs(counted) do
     local more = now[name] - before.stats[name]
     if more > 0 then
-      table.insert(found, ("%d %s"):format(more, name))
+      table.insert(found, ("%s: %d"):format(what, more))
     end
   end
   for fd in pairs(core.descriptors() or {}) do
