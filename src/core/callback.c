@@ -40,7 +40,7 @@ void np_callback_cancel(np_host *h, np_task *t) {
 static int handle_cancel(lua_State *L) {
   np_handle_ud *hd = np_checkself(L);
   np_task *t = &hd->cb->task;
-  if (hd->cancelled || t->co || t->future.state != NP_PENDING) return 0;
+  if (hd->cancelled || t->started || t->future.state != NP_PENDING) return 0;
   hd->cancelled = true;
   if (t->begun)
     np_task_cancel(np_task_host(t), t);

@@ -170,7 +170,6 @@ static int await_future(lua_State *L, np_host *h, np_future *f, bool shielded) {
   if (f == &t->future)
     return np_raise(L, "INVALID_STATE", "a task cannot await itself");
   if (f->state != NP_PENDING) return np_future_results(L, 1);
-  lua_settop(L, 1);
   t->own.flag = shielded;
   np_watch_start(&t->own.u.watch, f, await_fire);
   return np_park(L, h, &t->own.wait, &await_class);

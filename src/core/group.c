@@ -260,8 +260,7 @@ static int task_group(lua_State *L) {
   g->function = true;
   lua_insert(L, 1);
   lua_toclose(L, 1);
-  lua_pushlightuserdata(L, h);
-  lua_pushcclosure(L, np_msgh, 1);
+  np_pushslot(L, h, NP_SLOT_MSGH);
   lua_insert(L, 2);
   lua_pushvalue(L, 1);
   int status = lua_pcallk(L, 1, LUA_MULTRET, 2, 0, body_k);

@@ -23,6 +23,7 @@ enum {
   NP_SLOT_FUTURE_MT, /* metatable of Future */
   NP_SLOT_SCOPE_MT,  /* metatable of scopes */
   NP_SLOT_MAIN,      /* the C function at the base of each task */
+  NP_SLOT_MSGH,      /* the message handler of protected calls: np_msgh */
   NP_SLOT_CORO,      /* weak table: coroutine -> its np_coro record */
   NP_SLOT_ORIGIN,    /* weak table: CANCELLED error -> id of its scope */
   NP_SLOT_CORE,      /* the table neap.core */

@@ -246,8 +246,7 @@ static np_deadline_scope *enter_scope(lua_State *L, np_host *h) {
   np_scope_enter(L, h, &s->scope);
   lua_replace(L, 1);
   lua_toclose(L, 1);
-  lua_pushlightuserdata(L, h);
-  lua_pushcclosure(L, np_msgh, 1);
+  np_pushslot(L, h, NP_SLOT_MSGH);
   lua_insert(L, 2);
   return s;
 }

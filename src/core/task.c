@@ -17,7 +17,12 @@
 #include "core/coro.h"
 #include "core/loop.h"
 
-enum { POOL_MAX = 4096, STREAK_MAX = 64 };
+enum {
+  POOL_MAX = 4096,
+  STREAK_MAX = 64,
+  THREAD_BOTTOM = 2, /* values that a pooled thread keeps on its stack */
+  FEW_ARGS = 8 /* for which a C function's stack has room anyway */
+};
 
 /* ---- slots and threads ------------------------------------------------- */
 
@@ -64,7 +69,8 @@ static int new_thread(lua_State *L) {
   np_pushslot(L, h, NP_SLOT_THREADS);
   th->co = lua_newthread(L);
   *np_corospace(th->co) = h->no_coro;
-  np_pushslot(th->co, h, NP_SLOT_MAIN); /* stays at the bottom */
+  np_pushslot(th->co, h, NP_SLOT_MAIN); /* these stay at the bottom */
+  np_pushslot(th->co, h, NP_SLOT_MSGH);
   lua_rawseti(L, -2, th->slot);
   return 0;
 }
@@ -97,7 +103,7 @@ static void give_thread(np_host *h, np_task *t) {
               lua_status(co) == LUA_OK;
   t->co = NULL;
   *np_corospace(co) = h->no_coro;
-  lua_settop(co, keep);
+  lua_settop(co, keep ? THREAD_BOTTOM : 0);
   if (!keep) {
     lua_pushnil(h->slots);
     lua_rawseti(h->slots, NP_SLOT_THREADS, t->thread_slot);
@@ -120,11 +126,30 @@ static void inherit_locals(lua_State *L, np_host *h, np_task *t) {
   t->has_locals = true;
 }
 
+/* [.. ] -> [.. base function, message handler] from the thread's bottom. */
+static void push_base(lua_State *co) {
+  lua_pushvalue(co, 1);
+  lua_pushvalue(co, 2);
+}
+
+/* Where the body and its arguments wait for the first run: on the thread if
+ * the pool has one, else in user values. [fn args .. task] -> the same. */
+static void keep_body(lua_State *L, np_task *t, int fn) {
+  for (int i = 0; i <= t->nargs; i++) {
+    lua_pushvalue(L, fn + i);
+    if (t->co)
+      lua_xmove(L, t->co, 1);
+    else
+      lua_setiuservalue(L, -2, i == 0 ? NP_UV_VALUE : NP_UV_ARGS + i - 1);
+  }
+}
+
 np_task *np_task_new(lua_State *L, np_host *h, int nargs, int kind,
                      size_t extra) {
   int fn = lua_gettop(L) - nargs;
+  bool eager = h->npool > 0 && h->pool[h->npool - 1].co && nargs <= FEW_ARGS;
   if (nargs > UINT16_MAX) luaL_error(L, "too many arguments to spawn");
-  luaL_checkstack(L, 8, NULL);
+  if (nargs > FEW_ARGS) luaL_checkstack(L, LUA_MINSTACK, NULL);
   np_task *t =
     lua_newuserdatauv(L, sizeof *t + extra, NP_UV_ARGS - 1 + nargs);
   memset(t, 0, sizeof *t + extra);
@@ -140,15 +165,14 @@ np_task *np_task_new(lua_State *L, np_host *h, int nargs, int kind,
   t->nargs = (uint16_t)nargs;
   np_pushslot(L, h, NP_SLOT_TASK_MT);
   lua_setmetatable(L, -2);
-  for (int i = 0; i <= nargs; i++) {
-    lua_pushvalue(L, fn + i);
-    lua_setiuservalue(L, -2, i == 0 ? NP_UV_VALUE : NP_UV_ARGS + i - 1);
-  }
   if (h->current && h->current->has_locals) inherit_locals(L, h, t);
   t->slot = take_slot(L, h);
   lua_pushvalue(L, -1);
   lua_xmove(L, h->slots, 1);
   lua_rawseti(h->slots, NP_SLOT_LIVE, t->slot); /* an existing entry */
+  if (eager && h->npool > 0) take_thread(h, t);
+  if (t->co) push_base(t->co);
+  keep_body(L, t, fn);
   t->order = ++h->next_order;
   t->number = kind == NP_TASK_PLAIN || kind == NP_TASK_HANDLER
                 ? ++h->next_task
@@ -244,15 +268,14 @@ static int end_slow(lua_State *L) {
 static void task_end(np_host *h, np_task *t, lua_State *from, int n) {
   lua_State *S = h->slots;
   np_future *f = &t->future;
-  if (!t->failed && n <= 1 && !f->has_calls) {
+  if (!t->failed && n == 1 && !f->has_calls) {
     lua_rawgeti(S, NP_SLOT_LIVE, t->slot);
-    if (n == 1)
-      lua_xmove(from, S, 1);
-    else
-      lua_pushnil(S);
+    lua_xmove(from, S, 1);
     lua_setiuservalue(S, -2, NP_UV_VALUE);
     lua_pop(S, 1);
-    np_future_end(f, NP_SUCCEEDED, n);
+    np_future_end(f, NP_SUCCEEDED, 1);
+  } else if (!t->failed && n == 0 && !f->has_calls) {
+    np_future_end(f, NP_SUCCEEDED, 0);
   } else {
     S = h->scratch;
     if (!lua_checkstack(S, n + 8)) n = 0; /* no memory for so many results */
@@ -287,33 +310,30 @@ static int main_k(lua_State *L, int status, lua_KContext ctx) {
   return lua_gettop(L) - 1;
 }
 
-/* The base of each task: its body runs under lua_pcallk, so that the <close>
+/* [msgh, body, args ..] The base of each task: its body runs under lua_pcallk, so that the <close>
  * handlers of a failing task run inside it, and may wait. */
 static int task_main(lua_State *L) {
-  lua_pushvalue(L, lua_upvalueindex(2));
-  lua_insert(L, 1);
   int status = lua_pcallk(L, lua_gettop(L) - 2, LUA_MULTRET, 1, 0, main_k);
   return main_k(L, status, 0);
 }
 
-/* Puts the base function, the body and its arguments on the new thread;
- * returns the number of arguments of the base function. */
-static int task_start(np_host *h, np_task *t) {
+/* Puts the base function, the body and its arguments on the new thread. False
+ * when memory ran out. */
+static bool fill_thread(np_host *h, np_task *t) {
   lua_State *S = h->slots, *co = t->co;
   int n = t->nargs;
-  if (!lua_checkstack(co, n + 4)) return -1;
-  lua_pushvalue(co, 1);
+  if (!lua_checkstack(co, n + 4)) return false;
+  push_base(co);
   lua_rawgeti(S, NP_SLOT_LIVE, t->slot);
-  lua_getiuservalue(S, -1, NP_UV_VALUE);
-  lua_xmove(S, co, 1);
-  for (int i = 0; i < n; i++) {
-    lua_getiuservalue(S, -1, NP_UV_ARGS + i);
+  for (int i = 0; i <= n; i++) {
+    int uv = i == 0 ? NP_UV_VALUE : NP_UV_ARGS + i - 1;
+    lua_getiuservalue(S, -1, uv);
     lua_xmove(S, co, 1);
     lua_pushnil(S);
-    lua_setiuservalue(S, -2, NP_UV_ARGS + i);
+    lua_setiuservalue(S, -2, uv);
   }
   lua_pop(S, 1);
-  return n + 1;
+  return true;
 }
 
 static int cancelled_error(lua_State *L) {
@@ -336,17 +356,22 @@ static void end_before_start(np_host *h, np_task *t) {
   task_end(h, t, S, 1);
 }
 
+/* Makes the task ready for its first lua_resume; false: it ended instead. */
+static bool start(np_host *h, np_task *t) {
+  bool cancelled = t->root.cancelled;
+  if (!cancelled && (t->co || (take_thread(h, t) && fill_thread(h, t)))) {
+    t->started = true;
+    return true;
+  }
+  end_before_start(h, t);
+  return false;
+}
+
 void np_task_resume(np_host *h, np_task *t) {
   int n = 0, nres = 0;
-  if (!t->co) {
-    if (t->root.cancelled || !take_thread(h, t)) {
-      end_before_start(h, t);
-      return;
-    }
-    if ((n = task_start(h, t)) < 0) {
-      end_before_start(h, t);
-      return;
-    }
+  if (!t->started) {
+    if (!start(h, t)) return;
+    n = t->nargs + 2;
   }
   lua_State *co = t->co;
   h->current = t;
@@ -372,7 +397,7 @@ void np_task_resume(np_host *h, np_task *t) {
     t->failed = true;
     nres = 1;
   } else {
-    nres--; /* the base function at the bottom of the stack is no result */
+    nres -= THREAD_BOTTOM; /* what lies at the bottom is no result */
   }
   task_end(h, t, co, nres);
 }
@@ -512,7 +537,7 @@ void np_task_kill(np_host *h, np_task *t) {
   if (t->wait) wait_drop(t);
   np_unready(h, t);
   t->root.cancelled = true;
-  if (t->co) {
+  if (t->started) {
     h->current = t;
     h->chain_ok = false;
     t->base.exposed = true; /* its stack is not as the pool wants it */
@@ -526,9 +551,11 @@ void np_task_kill(np_host *h, np_task *t) {
 
 void np_task_open(lua_State *L, np_host *h) {
   lua_pushlightuserdata(L, h);
-  lua_pushlightuserdata(L, h);
-  lua_pushcclosure(L, np_msgh, 1);
-  lua_pushcclosure(L, task_main, 2);
+  lua_pushcclosure(L, task_main, 1);
   lua_xmove(L, h->slots, 1);
   lua_replace(h->slots, NP_SLOT_MAIN);
+  lua_pushlightuserdata(L, h);
+  lua_pushcclosure(L, np_msgh, 1);
+  lua_xmove(L, h->slots, 1);
+  lua_replace(h->slots, NP_SLOT_MSGH);
 }

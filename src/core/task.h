@@ -44,6 +44,7 @@ struct np_task {
   uint8_t kind;         /* NP_TASK_PLAIN ... */
   uint8_t streak;       /* calls in a row that did not have to wait */
   bool begun : 1;       /* counts as alive */
+  bool started : 1;     /* its thread has been resumed */
   bool ready : 1;       /* in the ready queue */
   bool in_pass : 1;     /* in the list of a pass of cancellation */
   bool interrupted : 1; /* its wait was undone: it raises when it runs */

@@ -161,7 +161,7 @@ static int task_waiting_on(lua_State *L) {
 static void live_traceback(lua_State *L, np_task *t) {
   lua_State *chain[256];
   int n = 0;
-  for (lua_State *co = t->co; co && n < 256;) {
+  for (lua_State *co = t->started ? t->co : NULL; co && n < 256;) {
     chain[n++] = co;
     co = co == t->leaf || !t->wait ? NULL : lua_tothread(co, -1);
   }
