@@ -9,11 +9,12 @@ local waitq = require("neap.sync.waitq")
 
 local condition = {}
 
----@class neap.Condition
+---@class neap.Condition: neap.Guarded
 ---@field private _lock neap.Lock
 ---@field private _waiters table
 local Condition = { __name = "Condition" }
 Condition.__index = Condition
+guard.extend(Condition)
 
 --- A condition with a lock of its own, or with the given one.
 ---@param own? neap.Lock
@@ -45,21 +46,6 @@ end
 ---@return boolean
 function Condition:locked()
   return self._lock:locked()
-end
-
---- Acquires; the returned object releases on `<close>` or `close()`.
----@async
----@return neap.Guard
-function Condition:guard()
-  return guard.acquire(self._lock)
-end
-
---- Runs `fn(...)` with the lock held and returns its results.
----@async
-function Condition:with(...)
-  args.callable("with", 1, (...), select("#", ...))
-  local _ <close> = guard.acquire(self._lock)
-  return (...)(select(2, ...))
 end
 
 --- Releases the lock, waits until notified, and takes the lock back, also when

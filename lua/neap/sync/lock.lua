@@ -7,7 +7,6 @@
 --- lock to the first of them without ever letting it be free. The two hot
 --- methods are fields of the lock itself, where they are found sooner than in
 --- the class.
-local args = require("neap.args")
 local core = require("neap.core")
 local errors = require("neap.errors")
 local guard = require("neap.sync.guard")
@@ -17,11 +16,12 @@ local checkwait, park, wake = core.checkwait, waitq.park, waitq.wake
 
 local lock = {}
 
----@class neap.Lock
+---@class neap.Lock: neap.Guarded
 ---@field package _parked integer|false
 ---@field package _waiters table
 local Lock = { __name = "Lock" }
 Lock.__index = Lock
+guard.extend(Lock)
 
 ---@return neap.Lock
 function lock.new()
@@ -80,21 +80,6 @@ end
 ---@return boolean
 function Lock:locked()
   return self._parked ~= false
-end
-
---- Acquires; the returned object releases on `<close>` or `close()`.
----@async
----@return neap.Guard
-function Lock:guard()
-  return guard.acquire(self)
-end
-
---- Runs `fn(...)` with the lock held and returns its results.
----@async
-function Lock:with(...)
-  args.callable("with", 1, (...), select("#", ...))
-  local _ <close> = guard.acquire(self)
-  return (...)(select(2, ...))
 end
 
 function Lock:__tostring()

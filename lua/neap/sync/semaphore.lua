@@ -1,6 +1,6 @@
 --- A semaphore: a number of permits, given to tasks in the order in which they
 --- came. While tasks wait, no permit is free: `release` hands it to the first
---- of them. `_parked` is as in lock.lua.
+--- of them. `_parked` and the fields for hot methods are as in lock.lua.
 local args = require("neap.args")
 local core = require("neap.core")
 local errors = require("neap.errors")
@@ -11,16 +11,24 @@ local checkwait, park, wake = core.checkwait, waitq.park, waitq.wake
 
 local semaphore = {}
 
----@class neap.Semaphore
+---@class neap.Semaphore: neap.Guarded
 ---@field private _value integer  free permits
 ---@field private _bound integer  most that may be free
 ---@field private _parked integer
 ---@field private _waiters table
 local Semaphore = { __name = "Semaphore" }
 Semaphore.__index = Semaphore
+guard.extend(Semaphore)
 
 local function new(value, bound)
-  return setmetatable({ _value = value, _bound = bound, _parked = 0, _waiters = waitq.new() }, Semaphore)
+  return setmetatable({
+    acquire = Semaphore.acquire,
+    release = Semaphore.release,
+    _value = value,
+    _bound = bound,
+    _parked = 0,
+    _waiters = waitq.new(),
+  }, Semaphore)
 end
 
 --- A semaphore with `n` permits.
@@ -77,21 +85,6 @@ end
 ---@return integer
 function Semaphore:value()
   return self._value
-end
-
---- Acquires; the returned object releases on `<close>` or `close()`.
----@async
----@return neap.Guard
-function Semaphore:guard()
-  return guard.acquire(self)
-end
-
---- Runs `fn(...)` with a permit held and returns its results.
----@async
-function Semaphore:with(...)
-  args.callable("with", 1, (...), select("#", ...))
-  local _ <close> = guard.acquire(self)
-  return (...)(select(2, ...))
 end
 
 function Semaphore:__tostring()
