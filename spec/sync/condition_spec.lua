@@ -178,6 +178,26 @@ describe("condition:wait", function()
     assert.is_false(condition:locked())
   end)
 
+  it("raises CANCELLED in a task that is cancelled already, which keeps the lock", function()
+    local condition, locked, called = sync.condition(), {}, false
+    local task = neap.spawn(function()
+      condition:acquire()
+      neap.current_task():cancel()
+      expect.code("CANCELLED", condition.wait, condition)
+      table.insert(locked, condition:locked())
+      expect.code("CANCELLED", condition.wait_for, condition, function()
+        called = true
+        return true
+      end)
+      table.insert(locked, condition:locked())
+    end)
+
+    neap.await(task)
+
+    assert.same({ true, true }, locked)
+    assert.is_false(called)
+  end)
+
   it("takes the lock back when it is cancelled", function()
     local condition, locked = sync.condition(), nil
     local task = neap.spawn(function()

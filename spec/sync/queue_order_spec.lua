@@ -163,6 +163,16 @@ describe("sync.priority_queue", function()
     end
   end)
 
+  it("gives equal numbers in the order they came, integer or float", function()
+    local queue = fill(sync.priority_queue(), { 1.0, 1, 1.0, 1 })
+
+    local types = {}
+    for i, item in ipairs(drain(queue)) do
+      types[i] = math.type(item)
+    end
+    assert.same({ "float", "integer", "float", "integer" }, types)
+  end)
+
   it("keeps that order while it is filled and emptied by turns", function()
     local queue, seen = sync.priority_queue(), {}
     for i = 1, 50 do
