@@ -7,6 +7,64 @@ local errors = require("neap.errors")
 local eyeballs = require("neap.eyeballs")
 local server = require("neap.server")
 
+---@class neap.Address
+---@field host? string
+---@field port? integer
+---@field path? string  of a Unix socket, "" without a name
+
+---@class neap.Stream  bytes both ways; closed by `<close>` or when collected
+---@field read async fun(self, n: integer?): string?, neap.Error?  some bytes, at most `n`; nil at the end
+---@field readexactly async fun(self, n: integer): string?, neap.Error?  else EOF, with `partial`
+---@field readline async fun(self, keep: boolean?): string?, neap.Error?  without its end unless `keep`
+---@field readuntil async fun(self, separator: string): string?, neap.Error?  up to and with it
+---@field readall async fun(self, max: integer?): string?, neap.Error?  LIMIT for more than `max`
+---@field peek async fun(self, n: integer): string?, neap.Error?  what there is, left where it is
+---@field lines fun(self): fun(): string?  raises errors
+---@field chunks fun(self): fun(): string?  raises errors
+---@field write async fun(self, ...: string|string[]): true?, neap.Error?  waits while too much is unsent
+---@field flush async fun(self): true?, neap.Error?  waits until all is handed to the system
+---@field shutdown fun(self): true?, neap.Error?  ends our direction after what was written
+---@field timeout fun(self, seconds: number?)  how long reads and writes may wait
+---@field close fun(self)  what was written is still sent
+---@field abort fun(self)  it is not
+---@field closed fun(self): boolean
+---@field wait_closed async fun(self)
+---@field peername fun(self): neap.Address?, neap.Error?
+---@field sockname fun(self): neap.Address?, neap.Error?
+---@field nodelay fun(self, on: boolean): true?, neap.Error?
+---@field keepalive fun(self, seconds: number|false): true?, neap.Error?
+---@field fileno fun(self): integer?, neap.Error?
+
+---@alias neap.Handler async fun(stream: neap.Stream)
+
+---@class neap.Listener
+---@field accept async fun(self): neap.Stream?, neap.Error?  raises CLOSED once it is closed
+---@field incoming fun(self): neap.Incoming
+---@field address fun(self): neap.Address
+---@field close fun(self)
+
+---@class neap.Incoming  gives each accepted Stream, nil once the listener is closed
+---@field close fun(self)  closes the listener
+---@operator call: neap.Stream?
+
+---@class neap.StreamOptions
+---@field limit? integer  bytes of the longest line, 65536 by default
+
+---@class neap.ConnectOptions: neap.StreamOptions
+---@field timeout? number  seconds for resolving and connecting
+---@field nodelay? boolean  true by default
+---@field keepalive? number|false  seconds
+---@field bind? string|neap.Address  a local address
+---@field family? "ipv4"|"ipv6"
+
+---@class neap.ListenOptions: neap.StreamOptions
+---@field backlog? integer
+---@field reuse_port? boolean
+---@field fd? integer  a socket that is bound already
+
+---@class neap.ServeOptions: neap.ListenOptions
+---@field max_connections? integer  further ones wait in the backlog
+
 local net = {}
 
 local BACKLOG = 1024
@@ -80,10 +138,7 @@ end
 
 --- The addresses of a name, in the order in which to try them.
 ---@async
----@param host string
----@param opts { family: ("ipv4"|"ipv6")?, port: integer? }?  `port` is put into each address
----@return { host: string, family: string, port: integer? }[]? addresses
----@return neap.Error? err
+---@overload async fun(host: string, opts?: { family?: "ipv4"|"ipv6", port?: integer }): table[]?, neap.Error?
 function net.resolve(...)
   local host, opts = ...
   host = args.string("resolve", 1, host, select("#", ...))
@@ -137,11 +192,7 @@ end
 --- Connects to a host over TCP. A name is resolved without blocking the loop,
 --- and its addresses are tried as RFC 8305 says.
 ---@async
----@param host string  a name or an address
----@param port integer
----@param opts neap.ConnectOptions?
----@return neap.Stream? stream
----@return neap.Error? err
+---@overload async fun(host: string, port: integer, opts?: neap.ConnectOptions): neap.Stream?, neap.Error?
 function net.connect(...)
   local host, port, opts = ...
   local count = select("#", ...)
@@ -242,13 +293,10 @@ local function listen(host, port, opts)
   return listen_tcp(host, port, opts)
 end
 
---- Listens on a port. A name binds each of its addresses.
+--- Listens on a port; 0 takes a free one. A name binds each of its addresses;
+--- nil or "*" is every interface, IPv4 and IPv6.
 ---@async
----@param host string?  nil or "*" is every interface, IPv4 and IPv6
----@param port integer  0 takes a free one
----@param opts neap.ListenOptions?
----@return neap.Listener? listener
----@return neap.Error? err
+---@overload async fun(host?: string, port: integer, opts?: neap.ListenOptions): neap.Listener?, neap.Error?
 function net.listen(...)
   local host, port, opts = ...
   local count = select("#", ...)
@@ -264,12 +312,7 @@ end
 --- stream is closed when it returns or raises; what it raises goes to the
 --- exception handler.
 ---@async
----@param host string?  as in `listen`
----@param port integer
----@param handler fun(stream: neap.Stream)
----@param opts neap.ServeOptions?
----@return neap.Server? server
----@return neap.Error? err
+---@overload async fun(host?: string, port: integer, handler: neap.Handler, opts?: neap.ServeOptions): neap.Server?, neap.Error?
 function net.serve(...)
   local host, port, handler, opts = ...
   local count = select("#", ...)
@@ -296,9 +339,7 @@ function net.pair()
 end
 
 --- A Stream of a descriptor (a socket or a pipe), which it owns from then on.
----@param fd integer
----@return neap.Stream? stream
----@return neap.Error? err
+---@overload fun(fd: integer): neap.Stream?, neap.Error?
 function net.stream(...)
   local fd = args.integer("stream", 1, (...), select("#", ...), 0)
   return core.stream_fd(fd)
@@ -324,11 +365,9 @@ end
 
 --- Copies both ways between two streams until both have ended; the end of one
 --- ends the writing to the other. It closes neither.
+--- The error is of the direction that failed; then the other is given up.
 ---@async
----@param a neap.Stream
----@param b neap.Stream
----@return true? ok
----@return neap.Error? err  of the direction that failed; the other is given up
+---@overload async fun(a: neap.Stream, b: neap.Stream): true?, neap.Error?
 function net.pipe(...)
   local a, b = ...
   for i = 1, 2 do
