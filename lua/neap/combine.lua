@@ -69,21 +69,17 @@ end
 local function gather(list, return_errors)
   checkwait()
   local futures = start_all(list)
-  local results = { n = #futures }
   local members <close> = multi(futures)
   members:wait(return_errors and "all" or "first_error", true)
-  if members:first_error() then
-    if not return_errors then
-      fail(members, futures)
-    end
-    for i = 1, #futures do
-      local _, value = pcall(result, futures[i])
-      results[i] = value
-    end
-  else
-    for i = 1, #futures do
-      results[i] = result(futures[i])
-    end
+  if not members:first_error() then
+    return members:results()
+  elseif not return_errors then
+    fail(members, futures)
+  end
+  local results = { n = #futures }
+  for i = 1, #futures do
+    local _, value = pcall(result, futures[i])
+    results[i] = value
   end
   return results
 end

@@ -83,6 +83,7 @@ static int run(lua_State *L) {
   np_checkfunction(L, 1);
   if (h->current || h->in_run)
     return np_raise(L, "INVALID_STATE", "the loop is running already");
+  h->ending = false;
   np_task *t = np_spawn(L, h, lua_gettop(L) - 1, NP_TASK_PLAIN);
   t->pinned = true;
   h->main = t;

@@ -90,7 +90,8 @@ void *np_pool_alloc(void *ud, void *ptr, size_t osize, size_t nsize) {
     if (osize > 0) give(p, ptr, osize);
     return NULL;
   }
-  if (is_small(osize) && is_small(nsize) && class_of(osize) == class_of(nsize)) {
+  if (is_small(osize) && is_small(nsize) &&
+      class_of(osize) == class_of(nsize)) {
     p->used += nsize - osize;
     return ptr;
   }

@@ -70,7 +70,7 @@ static void man_report(lua_State *L, np_watchman *m) {
 static int man__gc(lua_State *L) {
   np_watchman *m = lua_touserdata(L, 1);
   if (m->done) return 0;
-  if (m->host->closed)
+  if (m->host->ending || m->host->closed)
     m->done = true;
   else
     man_report(L, m);

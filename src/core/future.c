@@ -19,7 +19,7 @@
 
 /* ---- watchers ---------------------------------------------------------- */
 
-void np_watch_start(np_watch *w, np_future *f, void (*fire)(np_watch *)) {
+void np_watch_start(np_watch *w, np_future *f, bool (*fire)(np_watch *, int)) {
   w->future = f;
   w->fire = fire;
   np_list_append(&f->watchers, &w->link);
@@ -31,13 +31,23 @@ void np_watch_stop(np_watch *w) {
   np_list_remove(&w->link);
 }
 
+/* True if a task waits for the future through another watch than w. */
+static bool others_wait(const np_watch *w) {
+  const np_link *head = &w->future->watchers;
+  for (np_link *l = head->next; l != head; l = l->next) {
+    np_watch *other = np_container_of(l, np_watch, link);
+    if (other != w && other->fire(other, NP_ASK)) return true;
+  }
+  return false;
+}
+
 bool np_watch_flow(np_watch *w) {
   np_future *f = w->future;
+  np_host *h = np_future_host(f);
   np_task *t = (np_task *)f;
-  bool alone = f->watchers.next == f->watchers.prev;
-  if (f->is_task && alone &&
-      !(np_future_host(f)->passing && t->cancel_pass == np_future_host(f)->cancel_pass)) {
-    np_task_cancel(np_future_host(f), t);
+  bool cycle = f->is_task && h->passing && t->cancel_pass == h->cancel_pass;
+  if (f->is_task && !cycle && !others_wait(w)) {
+    np_task_cancel(h, t);
     return false;
   }
   np_watch_stop(w);
@@ -51,7 +61,7 @@ void np_future_end(np_future *f, int state, int nresults) {
   while ((l = np_list_first(&f->watchers)) != NULL) {
     np_watch *w = np_container_of(l, np_watch, link);
     np_list_remove(l);
-    w->fire(w); /* which sees w->future for the last time */
+    w->fire(w, NP_ENDED); /* which sees w->future for the last time */
     w->future = NULL;
   }
 }
@@ -159,8 +169,10 @@ static int await_finish(lua_State *L, np_wait *w) {
 static const np_wait_class await_class = {
     "future", await_describe, await_cancel, await_finish, await_drop};
 
-static void await_fire(np_watch *w) {
-  np_wake(&np_container_of(w, np_task, own.u.watch)->own.wait);
+static bool await_fire(np_watch *w, int event) {
+  if (event == NP_ENDED)
+    np_wake(&np_container_of(w, np_task, own.u.watch)->own.wait);
+  return true;
 }
 
 /* Waits for the future at index 1 of the stack. */
@@ -424,7 +436,8 @@ static int is_task(lua_State *L) {
 
 static int is_awaitable(lua_State *L) {
   lua_settop(L, 1);
-  lua_pushboolean(L, np_tofuture(L, np_gethost(L), 1) || luaL_getmetafield(L, 1, "__await"));
+  lua_pushboolean(L, np_tofuture(L, np_gethost(L), 1) ||
+                         luaL_getmetafield(L, 1, "__await"));
   return 1;
 }
 

@@ -10,11 +10,15 @@
 typedef struct np_future np_future;
 typedef struct np_watch np_watch;
 
+enum { NP_ENDED, NP_ASK };
+
 /* Linked into a future until it ends or the watcher stops. */
 struct np_watch {
   np_link link;
-  np_future *future;         /* NULL: it has ended, or the watch was stopped */
-  void (*fire)(np_watch *w); /* the future has ended; plain: no Lua */
+  np_future *future; /* NULL: it has ended, or the watch was stopped */
+  /* Plain: no Lua. NP_ENDED: the future has ended. NP_ASK: true if a task
+   * waits for it through this watch, so that cancellation must spare it. */
+  bool (*fire)(np_watch *w, int event);
 };
 
 enum { NP_PENDING, NP_SUCCEEDED, NP_FAILED, NP_CANCELLED };
@@ -33,7 +37,7 @@ enum {
 struct np_future {
   uintptr_t tag;    /* first: tells a future from any other userdata */
   np_link watchers; /* FIFO of np_watch */
-  uint8_t state; /* NP_PENDING ... */
+  uint8_t state;    /* NP_PENDING ... */
   bool is_task;
   bool retrieved; /* somebody took the error */
   bool has_calls; /* NP_UV_CALLS holds done callbacks */
@@ -85,7 +89,7 @@ void np_future_report_failure(lua_State *L, int idx);
 void np_failures_report(np_host *h, bool all);
 void np_failure_open(lua_State *L, np_host *h);
 
-void np_watch_start(np_watch *w, np_future *f, void (*fire)(np_watch *));
+void np_watch_start(np_watch *w, np_future *f, bool (*fire)(np_watch *, int));
 void np_watch_stop(np_watch *w);
 
 /* The watcher is being cancelled: cancels the Task it watches unless another

@@ -51,7 +51,8 @@ static void cancel_all(np_group *g) {
   cancel_children(g);
 }
 
-static void on_child(np_watch *w) {
+static bool on_child(np_watch *w, int event) {
+  if (event == NP_ASK) return true;
   np_child *c = np_container_of(w, np_child, watch);
   np_group *g = c->group;
   np_list_remove(&c->link);
@@ -63,6 +64,7 @@ static void on_child(np_watch *w) {
     if (first) cancel_all(g);
   }
   if (g->count == 0) np_wake(&g->wait);
+  return true;
 }
 
 /* [.. ] the group's failed children, from the next on, are reported. */

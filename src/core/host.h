@@ -47,7 +47,7 @@ struct np_host {
   uv_loop_t *uv;
   uv_loop_t own_uv;
   np_pool pool_memory; /* of a state of ours */
-  lua_Alloc alloc; /* for C memory: counted with the state's */
+  lua_Alloc alloc;     /* for C memory: counted with the state's */
   void *alloc_ud;
 
   /* what runs now: task.c, coro.c */
@@ -103,6 +103,7 @@ struct np_host {
   bool in_run;    /* inside our own uv_run */
   bool unwinding; /* everything is being cancelled */
   bool grace_over;
+  bool ending;  /* the tasks are gone, and no new one may be spawned */
   double grace; /* seconds that unwinding may take */
   np_timer grace_timer;
   bool main_done, main_failed;

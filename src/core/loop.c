@@ -108,7 +108,7 @@ static void drain(np_host *h) {
 
 static void turn(np_host *h) {
   bool worked = h->ready_head != NULL;
-  if (h->draining) return; /* the loop was run inside a task */
+  if (h->draining || h->closed) return; /* the loop was run inside a task */
   if (h->failures_due) np_failures_report(h, false);
   if (worked) drain(h);
   if (h->virtual_on && !worked && !h->ready_head && !h->polling)
@@ -255,6 +255,7 @@ void np_loop_unwind(np_host *h, double grace) {
   each_task(h, np_task_kill);
   np_failures_report(h, true);
   run_out(h, grace);
+  h->ending = true;
   each_task(h, np_task_kill);
   h->unwinding = false;
 }

@@ -54,13 +54,15 @@ static void note_end(np_multi *m, int index, const np_future *f) {
   m->first_error = index;
 }
 
-static void on_member(np_watch *w) {
+static bool on_member(np_watch *w, int event) {
   np_member *member = np_container_of(w, np_member, watch);
   np_multi *m = member->multi;
+  if (event == NP_ASK) return np_wait_busy(&m->wait);
   int index = (int)(member - m->members) + 1;
   m->pending--;
   note_end(m, index, w->future);
   if (satisfied(m)) np_wake(&m->wait);
+  return true;
 }
 
 static void stop_all(np_multi *m) {
@@ -108,7 +110,7 @@ static void watch_failures(lua_State *L, np_multi *m) {
   lua_getiuservalue(L, 1, UV_LIST);
   for (int i = 1; i <= m->n; i++) {
     lua_rawgeti(L, -1, i);
-    np_future_watch_failure(L, -1);
+    if (np_tofuture(L, m->host, -1)) np_future_watch_failure(L, -1);
     lua_pop(L, 1);
   }
   lua_pop(L, 1);
@@ -176,6 +178,34 @@ static int multi_first_error(lua_State *L) {
   return 1;
 }
 
+/* results() -> { first result of each, n = }; all must have succeeded. */
+static int multi_results(lua_State *L) {
+  np_multi *m = np_checkself(L);
+  lua_settop(L, 1);
+  lua_getiuservalue(L, 1, UV_LIST);
+  lua_createtable(L, m->n, 1);
+  for (int i = 1; i <= m->n; i++) {
+    lua_rawgeti(L, 2, i);
+    np_future *f = np_tofuture(L, m->host, -1);
+    if (!f || f->state != NP_SUCCEEDED)
+      return np_raise(L, "INVALID_STATE", "member %d has no results", i);
+    if (f->nresults == 1) {
+      lua_getiuservalue(L, -1, NP_UV_VALUE);
+    } else if (f->nresults > 1) {
+      lua_getiuservalue(L, -1, NP_UV_VALUE);
+      lua_rawgeti(L, -1, 1);
+      lua_remove(L, -2);
+    } else {
+      lua_pushnil(L);
+    }
+    lua_rawseti(L, 3, i);
+    lua_pop(L, 1);
+  }
+  lua_pushinteger(L, m->n);
+  lua_setfield(L, 3, "n");
+  return 1;
+}
+
 static int multi_pending(lua_State *L) {
   np_multi *m = np_checkself(L);
   lua_pushinteger(L, m->pending);
@@ -193,13 +223,14 @@ static int multi_close(lua_State *L) {
   np_multi *m = np_checkself(L);
   np_timer_stop(m->host, &m->timer);
   stop_all(m);
-  if (!m->host->closed && m->nended > 0) watch_failures(L, m);
+  if (!m->host->closed && m->first_error) watch_failures(L, m);
   return 0;
 }
 
 static const luaL_Reg methods[] = {{"wait", multi_wait},
                                    {"next", multi_next},
                                    {"first_error", multi_first_error},
+                                   {"results", multi_results},
                                    {"pending", multi_pending},
                                    {"flow", multi_flow},
                                    {"close", multi_close},

@@ -14,103 +14,14 @@
 
 #include "base/class.h"
 #include "base/err.h"
+#include "core/anchor.h"
 #include "core/coro.h"
 #include "core/loop.h"
 
 enum {
-  POOL_MAX = 4096,
   STREAK_MAX = 64,
-  THREAD_BOTTOM = 2, /* values that a pooled thread keeps on its stack */
   FEW_ARGS = 8 /* for which a C function's stack has room anyway */
 };
-
-/* ---- slots and threads ------------------------------------------------- */
-
-/* A free place in NP_SLOT_LIVE. A new one gets an entry (false), so that
- * setting it later allocates nothing. */
-static int take_slot(lua_State *L, np_host *h) {
-  if (h->nfree > 0) return h->free_slots[--h->nfree];
-  if (h->nslots == h->free_capacity) {
-    uint32_t n = h->free_capacity ? h->free_capacity * 2 : 64;
-    int *p = np_realloc(h, h->free_slots, h->free_capacity * sizeof *p,
-                        n * sizeof *p);
-    if (!p) luaL_error(L, "not enough memory");
-    h->free_slots = p;
-    h->free_capacity = n;
-  }
-  np_pushslot(L, h, NP_SLOT_LIVE);
-  lua_pushboolean(L, 0);
-  lua_rawseti(L, -2, h->nslots + 1);
-  lua_pop(L, 1);
-  return (int)++h->nslots;
-}
-
-static void drop_slot(np_host *h, int slot) {
-  lua_pushboolean(h->slots, 0);
-  lua_rawseti(h->slots, NP_SLOT_LIVE, slot);
-  h->free_slots[h->nfree++] = slot; /* room was made in take_slot */
-}
-
-/* In a protected call: [host, pool entry] a new thread in its slot. */
-static int new_thread(lua_State *L) {
-  np_host *h = lua_touserdata(L, 1);
-  np_thread *th = lua_touserdata(L, 2);
-  if (th->slot == 0) {
-    if ((uint32_t)h->next_thread_slot == h->pool_capacity) {
-      uint32_t n = h->pool_capacity ? h->pool_capacity * 2 : 64;
-      np_thread *p =
-          np_realloc(h, h->pool, h->pool_capacity * sizeof *p, n * sizeof *p);
-      if (!p) return luaL_error(L, "not enough memory");
-      h->pool = p;
-      h->pool_capacity = n;
-    }
-    th->slot = ++h->next_thread_slot;
-  }
-  np_pushslot(L, h, NP_SLOT_THREADS);
-  th->co = lua_newthread(L);
-  *np_corospace(th->co) = h->no_coro;
-  np_pushslot(th->co, h, NP_SLOT_MAIN); /* these stay at the bottom */
-  np_pushslot(th->co, h, NP_SLOT_MSGH);
-  lua_rawseti(L, -2, th->slot);
-  return 0;
-}
-
-/* Gives t a Lua thread. False when memory ran out. */
-static bool take_thread(np_host *h, np_task *t) {
-  np_thread th = {NULL, 0};
-  if (h->npool > 0) th = h->pool[--h->npool];
-  if (!th.co) {
-    lua_State *S = h->scratch;
-    lua_pushcfunction(S, new_thread);
-    lua_pushlightuserdata(S, h);
-    lua_pushlightuserdata(S, &th);
-    if (lua_pcall(S, 2, 0, 0) != LUA_OK) {
-      lua_pop(S, 1);
-      if (th.slot) h->pool[h->npool++] = (np_thread){NULL, th.slot};
-      return false;
-    }
-  }
-  t->co = th.co;
-  t->thread_slot = th.slot;
-  t->base.task = t;
-  *np_corospace(th.co) = &t->base;
-  return true;
-}
-
-static void give_thread(np_host *h, np_task *t) {
-  lua_State *co = t->co;
-  bool keep = !t->base.exposed && h->npool < POOL_MAX &&
-              lua_status(co) == LUA_OK;
-  t->co = NULL;
-  *np_corospace(co) = h->no_coro;
-  lua_settop(co, keep ? THREAD_BOTTOM : 0);
-  if (!keep) {
-    lua_pushnil(h->slots);
-    lua_rawseti(h->slots, NP_SLOT_THREADS, t->thread_slot);
-    co = NULL;
-  }
-  h->pool[h->npool++] = (np_thread){co, t->thread_slot};
-}
 
 /* ---- spawning ---------------------------------------------------------- */
 
@@ -148,10 +59,10 @@ np_task *np_task_new(lua_State *L, np_host *h, int nargs, int kind,
                      size_t extra) {
   int fn = lua_gettop(L) - nargs;
   bool eager = h->npool > 0 && h->pool[h->npool - 1].co && nargs <= FEW_ARGS;
+  if (h->ending) np_raise(L, "INVALID_STATE", "the host is closing");
   if (nargs > UINT16_MAX) luaL_error(L, "too many arguments to spawn");
   if (nargs > FEW_ARGS) luaL_checkstack(L, LUA_MINSTACK, NULL);
-  np_task *t =
-    lua_newuserdatauv(L, sizeof *t + extra, NP_UV_ARGS - 1 + nargs);
+  np_task *t = lua_newuserdatauv(L, sizeof *t + extra, NP_UV_ARGS - 1 + nargs);
   memset(t, 0, sizeof *t + extra);
   np_list_init(&t->future.watchers);
   t->future.tag = np_future_tag(h);
@@ -166,17 +77,17 @@ np_task *np_task_new(lua_State *L, np_host *h, int nargs, int kind,
   np_pushslot(L, h, NP_SLOT_TASK_MT);
   lua_setmetatable(L, -2);
   if (h->current && h->current->has_locals) inherit_locals(L, h, t);
-  t->slot = take_slot(L, h);
+  t->slot = np_take_slot(L, h);
   lua_pushvalue(L, -1);
   lua_xmove(L, h->slots, 1);
   lua_rawseti(h->slots, NP_SLOT_LIVE, t->slot); /* an existing entry */
-  if (eager && h->npool > 0) take_thread(h, t);
+  if (eager && h->npool > 0) np_take_thread(h, t);
   if (t->co) push_base(t->co);
   keep_body(L, t, fn);
   t->order = ++h->next_order;
   t->number = kind == NP_TASK_PLAIN || kind == NP_TASK_HANDLER
-                ? ++h->next_task
-                : ++h->next_callback;
+                  ? ++h->next_task
+                  : ++h->next_callback;
   return t;
 }
 
@@ -199,7 +110,7 @@ np_task *np_spawn(lua_State *L, np_host *h, int nargs, int kind) {
 
 void np_task_discard(np_host *h, np_task *t) {
   if (t->slot == 0) return;
-  drop_slot(h, t->slot);
+  np_drop_slot(h, t->slot);
   t->slot = 0;
 }
 
@@ -296,7 +207,7 @@ static void task_end(np_host *h, np_task *t, lua_State *from, int n) {
       lua_pop(S, 1);
     }
   }
-  if (t->co) give_thread(h, t);
+  if (t->co) np_give_thread(h, t);
   if (!t->pinned) np_task_discard(h, t);
   count_out(h, t);
 }
@@ -359,7 +270,7 @@ static void end_before_start(np_host *h, np_task *t) {
 /* Makes the task ready for its first lua_resume; false: it ended instead. */
 static bool start(np_host *h, np_task *t) {
   bool cancelled = t->root.cancelled;
-  if (!cancelled && (t->co || (take_thread(h, t) && fill_thread(h, t)))) {
+  if (!cancelled && (t->co || (np_take_thread(h, t) && fill_thread(h, t)))) {
     t->started = true;
     return true;
   }
@@ -397,7 +308,7 @@ void np_task_resume(np_host *h, np_task *t) {
     t->failed = true;
     nres = 1;
   } else {
-    nres -= THREAD_BOTTOM; /* what lies at the bottom is no result */
+    nres -= NP_THREAD_BOTTOM; /* what lies at the bottom is no result */
   }
   task_end(h, t, co, nres);
 }

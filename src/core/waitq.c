@@ -138,8 +138,19 @@ static int settle(lua_State *L) {
   return np_settle(L, h, &np_checkyield(L, h)->own.wait, &settle_class);
 }
 
-static const luaL_Reg funcs[] = {
-    {"waitq", waitq_new}, {"settle", settle}, {NULL, NULL}};
+/* core.checkturn(): checkwait, and after 64 calls in a row that need not have
+ * waited a turn of the others. */
+static int checkturn(lua_State *L) {
+  np_host *h = np_gethost(L);
+  np_checkwait(L, h);
+  return np_settle(L, h, &h->current->own.wait, &settle_class);
+}
+
+static const luaL_Reg funcs[] = {{"checkturn", checkturn},
+
+                                 {"waitq", waitq_new},
+                                 {"settle", settle},
+                                 {NULL, NULL}};
 
 void np_waitq_open(lua_State *L, np_host *h) {
   np_setfuncs(L, h, funcs);

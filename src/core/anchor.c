@@ -1,0 +1,95 @@
+/*
+ * anchor.c: what keeps tasks and their Lua threads from the collector: places
+ * in NP_SLOT_LIVE and NP_SLOT_THREADS. A place keeps an entry for good, so that
+ * filling and emptying it allocates nothing. Threads that a task is done with
+ * wait in a pool, with the base function of tasks and the message handler at
+ * the bottom of their stacks.
+ */
+#include "core/anchor.h"
+
+#include <lauxlib.h>
+
+enum { POOL_MAX = 4096 };
+
+int np_take_slot(lua_State *L, np_host *h) {
+  if (h->nfree > 0) return h->free_slots[--h->nfree];
+  if (h->nslots == h->free_capacity) {
+    uint32_t n = h->free_capacity ? h->free_capacity * 2 : 64;
+    int *p = np_realloc(h, h->free_slots, h->free_capacity * sizeof *p,
+                        n * sizeof *p);
+    if (!p) luaL_error(L, "not enough memory");
+    h->free_slots = p;
+    h->free_capacity = n;
+  }
+  np_pushslot(L, h, NP_SLOT_LIVE);
+  lua_pushboolean(L, 0);
+  lua_rawseti(L, -2, h->nslots + 1);
+  lua_pop(L, 1);
+  return (int)++h->nslots;
+}
+
+void np_drop_slot(np_host *h, int slot) {
+  lua_pushboolean(h->slots, 0);
+  lua_rawseti(h->slots, NP_SLOT_LIVE, slot);
+  h->free_slots[h->nfree++] = slot; /* room was made in take_slot */
+}
+
+/* In a protected call: [host, pool entry] a new thread in its slot. */
+static int new_thread(lua_State *L) {
+  np_host *h = lua_touserdata(L, 1);
+  np_thread *th = lua_touserdata(L, 2);
+  if (th->slot == 0) {
+    if ((uint32_t)h->next_thread_slot == h->pool_capacity) {
+      uint32_t n = h->pool_capacity ? h->pool_capacity * 2 : 64;
+      np_thread *p =
+          np_realloc(h, h->pool, h->pool_capacity * sizeof *p, n * sizeof *p);
+      if (!p) return luaL_error(L, "not enough memory");
+      h->pool = p;
+      h->pool_capacity = n;
+    }
+    th->slot = ++h->next_thread_slot;
+  }
+  np_pushslot(L, h, NP_SLOT_THREADS);
+  th->co = lua_newthread(L);
+  *np_corospace(th->co) = h->no_coro;
+  np_pushslot(th->co, h, NP_SLOT_MAIN); /* these stay at the bottom */
+  np_pushslot(th->co, h, NP_SLOT_MSGH);
+  lua_rawseti(L, -2, th->slot);
+  return 0;
+}
+
+bool np_take_thread(np_host *h, np_task *t) {
+  np_thread th = {NULL, 0};
+  if (h->npool > 0) th = h->pool[--h->npool];
+  if (!th.co) {
+    lua_State *S = h->scratch;
+    lua_pushcfunction(S, new_thread);
+    lua_pushlightuserdata(S, h);
+    lua_pushlightuserdata(S, &th);
+    if (lua_pcall(S, 2, 0, 0) != LUA_OK) {
+      lua_pop(S, 1);
+      if (th.slot) h->pool[h->npool++] = (np_thread){NULL, th.slot};
+      return false;
+    }
+  }
+  t->co = th.co;
+  t->thread_slot = th.slot;
+  t->base.task = t;
+  *np_corospace(th.co) = &t->base;
+  return true;
+}
+
+void np_give_thread(np_host *h, np_task *t) {
+  lua_State *co = t->co;
+  bool keep =
+      !t->base.exposed && h->npool < POOL_MAX && lua_status(co) == LUA_OK;
+  t->co = NULL;
+  *np_corospace(co) = h->no_coro;
+  lua_settop(co, keep ? NP_THREAD_BOTTOM : 0);
+  if (!keep) {
+    lua_pushnil(h->slots);
+    lua_rawseti(h->slots, NP_SLOT_THREADS, t->thread_slot);
+    co = NULL;
+  }
+  h->pool[h->npool++] = (np_thread){co, t->thread_slot};
+}
