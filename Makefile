@@ -38,6 +38,7 @@ LIB_OBJ  := $(LIB_SRC:src/%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/lua_sources.o
 MAIN_OBJ := $(BUILD)/obj/main.o
 EMBED    := $(patsubst spec/%.c,$(BUILD)/%,$(wildcard spec/embed/*.c))
 EXAMPLES := $(patsubst %.c,$(BUILD)/%,$(wildcard examples/*.c))
+BENCHES  := $(patsubst %.c,$(BUILD)/%,$(wildcard bench/*.c bench/limits/*.c))
 
 PRODUCTS := $(BUILD)/neap $(BUILD)/neap.so $(BUILD)/libneap.a \
             $(BUILD)/libneap.so $(BUILD)/neap.pc
@@ -72,10 +73,10 @@ fmt: ## format the C sources
 
 examples: all $(EXAMPLES) ## build the embedding examples
 
-bench: all ## measure speed (BENCH=name for one of them)
+bench: all $(BENCHES) ## measure speed (BENCH=name for one of them)
 	$(Q)$(BUILD)/neap bench/run.lua $(BENCH)
 
-bench-count: all ## count instructions per operation, against the limits
+bench-count: all $(BENCHES) ## count instructions per operation, against the limits
 	@.ci/deps bench
 	$(Q)$(BUILD)/neap bench/count.lua $(BENCH)
 
@@ -137,11 +138,11 @@ $(BUILD)/lua_sources.c: src/embed.lua $(LUA_SRC) $(LUA_DIRS)
 	@mkdir -p $(@D)
 	$(Q)$(LUA) src/embed.lua $@ $(LUA_SRC)
 
-# Programs that embed neap: the examples, and those of the specs.
+# Programs in C: those that the specs run, the examples, the benchmarks.
 BUILD_PROGRAM = mkdir -p $(@D) && $(CC) $(C_FLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
-$(BUILD)/embed/%: spec/embed/%.c $(BUILD)/libneap.a
+$(EMBED): $(BUILD)/%: spec/%.c $(BUILD)/libneap.a
 	$(Q)$(BUILD_PROGRAM)
-$(BUILD)/examples/%: examples/%.c $(BUILD)/libneap.a
+$(EXAMPLES) $(BENCHES): $(BUILD)/%: %.c $(BUILD)/libneap.a
 	$(Q)$(BUILD_PROGRAM)
 
 -include $(patsubst %.o,%.d,$(LIB_OBJ) $(MAIN_OBJ))

@@ -1,0 +1,149 @@
+-- Measures speed beside a bare-C limit, interleaved in one run, and prints the
+-- ratio of the medians: those repeat better than the figures.
+--
+--   make bench                 everything
+--   make bench BENCH=switch    one of them
+local NEAP = arg[-1]
+local ROUNDS = 5
+
+local function median(list)
+  table.sort(list)
+  return list[#list // 2 + 1]
+end
+
+local function seconds_of(command)
+  local pipe = assert(io.popen(command, "r"))
+  local text = pipe:read("a")
+  assert(pipe:close(), command)
+  return tonumber(text:match("[%d.]+")) or error("no figure from " .. command)
+end
+
+-- name, operations, limit program (nil: none)
+local TASKS = {
+  { "switch", 2000000, "lua_host switch" },
+  { "switch_many", 2000000, "lua_host switch_many" },
+  { "spawn", 1000000, "lua_host spawn" },
+  { "gather", 1000000, "lua_host gather" },
+  { "await_done", 5000000 },
+  { "lock", 2000000 },
+  { "lock_contended", 1000000 },
+  { "queue", 1000000 },
+  { "event", 1000000 },
+  { "timeout", 500000 },
+  { "generator", 2000000 },
+}
+
+local function bench_tasks(only)
+  print(("%-16s %10s %10s %8s"):format("operation", "neap ns", "C ns", "ratio"))
+  for _, task in ipairs(TASKS) do
+    local name, n, limit = table.unpack(task, 1, 3)
+    if not only or only == name then
+      local ours, theirs = {}, {}
+      for _ = 1, ROUNDS do
+        ours[#ours + 1] = seconds_of(("%s bench/ops.lua %s %d"):format(NEAP, name, n)) / n * 1e9
+        if limit then
+          theirs[#theirs + 1] = seconds_of(("build/bench/limits/%s %d"):format(limit, n)) / n * 1e9
+        end
+      end
+      local mine, other = median(ours), limit and median(theirs)
+      print(
+        ("%-16s %10.0f %10s %8s"):format(
+          name,
+          mine,
+          other and ("%.0f"):format(other) or "-",
+          other and ("%.2f"):format(mine / other) or "-"
+        )
+      )
+    end
+  end
+end
+
+-- 100 000 sleeps of 0 to 1 s, and the memory of a sleeping task.
+local function bench_sleepers()
+  local script = "local neap = require('neap') local n = tonumber(arg[1]) "
+    .. "for i = 1, n do neap.spawn(neap.sleep, (i * 7919 %% 1000 + 1) / 1000) end "
+    .. "neap.sleep(0) local file = io.open('/proc/self/statm') local pages = file:read('a'):match(' (%%d+)') "
+    .. "neap.sleep(1.1) print(os.clock(), pages * 4096)"
+  local path = os.tmpname()
+  local file = assert(io.open(path, "w"))
+  file:write((script:gsub("%%%%", "%%")))
+  file:close()
+  local ours, theirs, bytes = {}, {}, {}
+  for _ = 1, ROUNDS do
+    local function run(n)
+      local pipe = assert(io.popen(("%s %s %d"):format(NEAP, path, n), "r"))
+      local cpu, rss = pipe:read("a"):match("([%d.]+)%s+([%d.]+)")
+      pipe:close()
+      return tonumber(cpu), tonumber(rss)
+    end
+    local _, empty = run(0)
+    local cpu, full = run(100000)
+    ours[#ours + 1] = cpu
+    bytes[#bytes + 1] = (full - empty) / 100000
+    theirs[#theirs + 1] = seconds_of("build/bench/limits/uv_sleepers 100000")
+  end
+  os.remove(path)
+  local mine, other = median(ours), median(theirs)
+  print(
+    ("%-16s %10.3f %10.3f %8.2f  CPU s; %d bytes a sleeping task"):format(
+      "100000 sleeps",
+      mine,
+      other,
+      mine / other,
+      median(bytes) // 1
+    )
+  )
+end
+
+-- Echo: thousands of messages per second of the server's own CPU time.
+local function echo_rate(server, connections, bytes, messages)
+  local script = ([[
+    port=$(mktemp); input=$(mktemp -u); mkfifo "$input"
+    taskset -c 0 %s 0 <"$input" >"$port" &
+    pid=$!
+    exec 3>"$input"
+    tries=0
+    while [ ! -s "$port" ] && [ $tries -lt 100 ]; do sleep 0.05; tries=$((tries + 1)); done
+    taskset -c 1 build/bench/load_echo "$(cat "$port")" %d %d %d $pid
+    exec 3>&-
+    kill -TERM $pid; wait $pid 2>/dev/null
+    rm -f "$port" "$input"
+  ]]):format(server, connections, messages, bytes)
+  local path = os.tmpname()
+  local file = assert(io.open(path, "w"))
+  file:write(script)
+  file:close()
+  local pipe = assert(io.popen("sh " .. path, "r"))
+  local text = pipe:read("a")
+  pipe:close()
+  os.remove(path)
+  local last
+  for figure in text:gmatch("[%d.]+") do
+    last = tonumber(figure)
+  end
+  return last or error("no figure from the load: " .. text)
+end
+
+local function bench_echo()
+  print(("\n%-16s %10s %10s %8s"):format("echo", "neap k/s", "uv k/s", "ratio"))
+  for _, case in ipairs({ { 1, 64, 50000 }, { 50, 64, 200000 }, { 500, 64, 200000 }, { 50, 65536, 10000 } }) do
+    local connections, bytes, messages = table.unpack(case)
+    local ours, theirs = {}, {}
+    for _ = 1, ROUNDS do
+      ours[#ours + 1] = echo_rate(NEAP .. " bench/echo.lua", connections, bytes, messages)
+      theirs[#theirs + 1] = echo_rate("build/bench/limits/uv_echo", connections, bytes, messages)
+    end
+    local mine, other = median(ours), median(theirs)
+    local name = ("%d x %d B"):format(connections, bytes)
+    print(("%-16s %10.1f %10.1f %8.2f"):format(name, mine, other, mine / other))
+  end
+end
+
+local only = arg[1]
+bench_tasks(only)
+if not only or only == "sleepers" then
+  bench_sleepers()
+end
+if not only or only == "echo" then
+  bench_echo()
+end
