@@ -163,6 +163,20 @@ for name, new in pairs({
       assert.equal(7, queue:get())
     end)
 
+    it("forgets an item that was taken", function()
+      local queue, kept = new(), setmetatable({}, { __mode = "v" })
+      for take = 1, 2 do
+        kept[take] = { take }
+        queue:put(kept[take])
+      end
+
+      queue:get()
+      queue:get_nowait()
+      collectgarbage()
+
+      assert.is_nil(next(kept))
+    end)
+
     it("refuses nil", function()
       local queue = new()
 
@@ -280,6 +294,16 @@ for name, new in pairs({
         queue:close()
 
         assert.same({ n = 2 }, neap.gather(tasks))
+      end)
+
+      it("is closed as a <close> variable", function()
+        local kept
+        do
+          local queue <close> = new()
+          kept = queue
+        end
+
+        expect.code("CLOSED", kept.put, kept, 1)
       end)
 
       it("can be closed again", function()
