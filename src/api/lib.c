@@ -87,7 +87,9 @@ static int run(lua_State *L) {
   np_task *t = np_spawn(L, h, lua_gettop(L) - 1, NP_TASK_PLAIN);
   t->pinned = true;
   h->main = t;
+  h->end_with_main = true;
   np_loop_run(h);
+  if (h->main_done) np_future_retrieved(L, lua_gettop(L)); /* it is raised */
   np_loop_unwind(h, h->grace);
   return take_results(L, h, t);
 }

@@ -17,7 +17,7 @@ typedef struct np_callback {
 
 typedef struct np_handle_ud {
   np_callback *cb; /* held by user value 1 */
-  uint64_t when;
+  lua_Number when; /* s */
   bool timed;
   bool cancelled;
 } np_handle_ud;
@@ -60,7 +60,7 @@ static int handle_when(lua_State *L) {
   np_handle_ud *hd = np_checkself(L);
   lua_pushnil(L);
   if (!hd->timed) return 1;
-  lua_pushnumber(L, (lua_Number)hd->when / 1e9);
+  lua_pushnumber(L, hd->when);
   return 1;
 }
 
@@ -105,11 +105,12 @@ static int call_soon(lua_State *L) {
   return 1;
 }
 
-static int call_when(lua_State *L, np_host *h, uint64_t when) {
+static int call_when(lua_State *L, np_host *h, uint64_t when,
+                     lua_Number seconds) {
   lua_remove(L, 1);
   np_handle_ud *hd = new_handle(L, h);
   hd->timed = true;
-  hd->when = when;
+  hd->when = seconds;
   hd->cb->timer.fire = on_time;
   if (when == NP_FOREVER) when--; /* a time all the same */
   if (np_timer_start(h, &hd->cb->timer, when) < 0) {
@@ -124,17 +125,24 @@ static int call_later(lua_State *L) {
   np_host *h = np_gethost(L);
   lua_Number seconds = np_checknumber(L, 1);
   np_checkfunction(L, 2);
-  return call_when(L, h, np_deadline(h, seconds));
+  uint64_t when = np_deadline(h, seconds);
+  return call_when(L, h, when, (lua_Number)when / 1e9);
+}
+
+/* The first nanosecond at which loop.time() is not before `time`. */
+static uint64_t not_before(lua_Number time) {
+  if (time <= 0) return 0;
+  if (time >= 9e9) return NP_FOREVER;
+  uint64_t when = (uint64_t)(time * 1e9);
+  while ((lua_Number)when / 1e9 < time) when++;
+  return when;
 }
 
 static int call_at(lua_State *L) {
   np_host *h = np_gethost(L);
   lua_Number time = np_checknumber(L, 1);
   np_checkfunction(L, 2);
-  uint64_t when = time <= 0     ? 0
-                  : time >= 9e9 ? NP_FOREVER
-                                : (uint64_t)(time * 1e9);
-  return call_when(L, h, when);
+  return call_when(L, h, not_before(time), time);
 }
 
 static const luaL_Reg funcs[] = {{"call_soon", call_soon},

@@ -107,6 +107,7 @@ struct np_host {
   double grace; /* seconds that unwinding may take */
   np_timer grace_timer;
   bool main_done, main_failed;
+  bool end_with_main;  /* neap.run: the other tasks are cancelled then */
   bool deadlocked;
   bool failed; /* the default handler reported something */
   bool closed;

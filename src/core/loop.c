@@ -156,6 +156,7 @@ void np_unforever(np_host *h) {
 static bool ended(np_host *h) {
   if (h->unwinding) return h->ntasks == 0 || h->grace_over;
   if (h->exit_called || h->main_failed) return true;
+  if (h->main_done && h->end_with_main) return true;
   return h->main_done && h->ntasks == h->ndaemons && h->nkeep == 0;
 }
 
