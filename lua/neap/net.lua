@@ -5,6 +5,7 @@ local combine = require("neap.combine")
 local core = require("neap.core")
 local errors = require("neap.errors")
 local eyeballs = require("neap.eyeballs")
+local options = require("neap.net_options")
 local server = require("neap.server")
 
 ---@class neap.Address
@@ -47,77 +48,11 @@ local server = require("neap.server")
 ---@field close fun(self)  closes the listener
 ---@operator call: neap.Stream?
 
----@class neap.StreamOptions
----@field limit? integer  bytes of the longest line, 65536 by default
-
----@class neap.ConnectOptions: neap.StreamOptions
----@field timeout? number  seconds for resolving and connecting
----@field nodelay? boolean  true by default
----@field keepalive? number|false  seconds
----@field bind? string|neap.Address  a local address
----@field family? "ipv4"|"ipv6"
-
----@class neap.ListenOptions: neap.StreamOptions
----@field backlog? integer
----@field reuse_port? boolean
----@field fd? integer  a socket that is bound already
-
----@class neap.ServeOptions: neap.ListenOptions
----@field max_connections? integer  further ones wait in the backlog
-
 local net = {}
 
 local BACKLOG = 1024
 --- How often to look for a port that is free on all addresses.
 local PORT_TRIES = 10
-
--- ---- options ---------------------------------------------------------------
-
-local option = args.option
-
---- A local address, or { host =, port = }.
-local function bind_option(value)
-  if type(value) == "string" then
-    return false
-  elseif type(value) ~= "table" or type(value.host) ~= "string" then
-    return "is neither an address nor a table with one"
-  end
-  local port = value.port
-  return port ~= nil and option.integer(0, 65535)(port)
-end
-
-local function keepalive_option(value)
-  local ok = value == false or type(value) == "number" and value > 0 and value <= 32767
-  return not ok and "is neither false nor seconds (1 to 32767)"
-end
-
-local family_option = option.one_of({ ipv4 = true, ipv6 = true })
-
-local resolve_options = {
-  family = family_option,
-  port = option.integer(0, 65535),
-}
-
-local connect_options = {
-  timeout = option.seconds,
-  nodelay = option.boolean,
-  keepalive = keepalive_option,
-  bind = bind_option,
-  family = family_option,
-  limit = option.count,
-}
-
-local listen_options = {
-  backlog = option.count,
-  reuse_port = option.boolean,
-  fd = option.integer(0, 0x7fffffff),
-  limit = option.count,
-}
-
-local serve_options = { max_connections = option.count }
-for name, kind in pairs(listen_options) do
-  serve_options[name] = kind
-end
 
 -- ---- names -----------------------------------------------------------------
 
@@ -142,7 +77,7 @@ end
 function net.resolve(...)
   local host, opts = ...
   host = args.string("resolve", 1, host, select("#", ...))
-  opts = args.options("resolve", 2, opts, resolve_options)
+  opts = args.options("resolve", 2, opts, options.resolve)
   core.checkwait()
   local addresses, err = addresses_of(host, opts.family)
   if not addresses then
@@ -198,7 +133,7 @@ function net.connect(...)
   local count = select("#", ...)
   host = args.string("connect", 1, host, count)
   port = args.port("connect", 2, port, count)
-  opts = args.options("connect", 3, opts, connect_options)
+  opts = args.options("connect", 3, opts, options.connect)
   core.checkwait()
   local stream, err = (opts.timeout and open_in_time or open)(host, port, opts)
   if not stream then
@@ -300,7 +235,7 @@ end
 function net.listen(...)
   local host, port, opts = ...
   local count = select("#", ...)
-  opts = args.options("listen", 3, opts, listen_options)
+  opts = args.options("listen", 3, opts, options.listen)
   host = host ~= nil and args.string("listen", 1, host, count) or nil
   if not opts.fd then
     port = args.port("listen", 2, port, count)
@@ -312,11 +247,11 @@ end
 --- stream is closed when it returns or raises; what it raises goes to the
 --- exception handler.
 ---@async
----@overload async fun(host?: string, port: integer, handler: neap.Handler, opts?: neap.ServeOptions): neap.Server?, neap.Error?
+---@overload async fun(host, port, handler: neap.Handler, opts?: neap.ServeOptions): neap.Server?, neap.Error?
 function net.serve(...)
   local host, port, handler, opts = ...
   local count = select("#", ...)
-  opts = args.options("serve", 4, opts, serve_options)
+  opts = args.options("serve", 4, opts, options.serve)
   host = host ~= nil and args.string("serve", 1, host, count) or nil
   if not opts.fd then
     port = args.port("serve", 2, port, count)

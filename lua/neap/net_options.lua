@@ -1,0 +1,71 @@
+--- The options of the functions of neap.net, and of what is built on them:
+--- name to kind.
+local args = require("neap.args")
+
+local option = args.option
+
+---@class neap.StreamOptions
+---@field limit? integer  bytes of the longest line, 65536 by default
+
+---@class neap.ConnectOptions: neap.StreamOptions
+---@field timeout? number  seconds for resolving and connecting
+---@field nodelay? boolean  true by default
+---@field keepalive? number|false  seconds
+---@field bind? string|neap.Address  a local address
+---@field family? "ipv4"|"ipv6"
+
+---@class neap.ListenOptions: neap.StreamOptions
+---@field backlog? integer
+---@field reuse_port? boolean
+---@field fd? integer  a socket that is bound already
+
+---@class neap.ServeOptions: neap.ListenOptions
+---@field max_connections? integer  further ones wait in the backlog
+
+local net_options = {}
+
+--- A local address, or { host =, port = }.
+local function bind_option(value)
+  if type(value) == "string" then
+    return false
+  elseif type(value) ~= "table" or type(value.host) ~= "string" then
+    return "is neither an address nor a table with one"
+  end
+  local port = value.port
+  return port ~= nil and option.integer(0, 65535)(port)
+end
+
+local function keepalive_option(value)
+  local ok = value == false or type(value) == "number" and value > 0 and value <= 32767
+  return not ok and "is neither false nor seconds (1 to 32767)"
+end
+
+local family_option = option.one_of({ ipv4 = true, ipv6 = true })
+
+net_options.resolve = {
+  family = family_option,
+  port = option.integer(0, 65535),
+}
+
+net_options.connect = {
+  timeout = option.seconds,
+  nodelay = option.boolean,
+  keepalive = keepalive_option,
+  bind = bind_option,
+  family = family_option,
+  limit = option.count,
+}
+
+net_options.listen = {
+  backlog = option.count,
+  reuse_port = option.boolean,
+  fd = option.integer(0, 0x7fffffff),
+  limit = option.count,
+}
+
+net_options.serve = { max_connections = option.count }
+for name, kind in pairs(net_options.listen) do
+  net_options.serve[name] = kind
+end
+
+return net_options

@@ -1,0 +1,56 @@
+--- Protocols and transports, in the style of asyncio: a factory makes a table
+--- whose methods are called when something happens to its connection.
+---
+--- All methods are optional, and may wait: they are called one at a time, in
+--- the order of what happened. One that raises ends its transport.
+local args = require("neap.args")
+local net = require("neap.net")
+local options = require("neap.net_options")
+local transport = require("neap.protocol.transport")
+
+local protocol = {}
+
+---@class neap.Protocol
+---@field connection_made? fun(self: neap.Protocol, transport: neap.Transport)  the first of all
+---@field data_received? fun(self: neap.Protocol, data: string)
+---@field eof_received? fun(self: neap.Protocol): boolean?  true keeps the transport open
+---@field connection_lost? fun(self: neap.Protocol, err: any)  the last of all; nil if nothing went wrong
+---@field pause_writing? fun(self: neap.Protocol)  more than the high-water mark is unsent
+---@field resume_writing? fun(self: neap.Protocol)  no more than the low one is
+
+---@alias neap.Factory fun(): neap.Protocol
+
+--- Serves a port: a protocol of the factory for each connection.
+---@async
+---@overload async fun(factory: neap.Factory, host?: string, port: integer, opts?: neap.ServeOptions): neap.Server?, neap.Error?
+function protocol.create_server(...)
+  local factory, host, port, opts = ...
+  local count = select("#", ...)
+  args.callable("create_server", 1, factory, count)
+  host = host ~= nil and args.string("create_server", 2, host, count) or nil
+  opts = args.options("create_server", 4, opts, options.serve)
+  if not opts.fd then
+    port = args.port("create_server", 3, port, count)
+  end
+  return net.serve(host, port, transport.handler(factory), opts)
+end
+
+--- Connects, and gives the connection to a protocol of the factory, whose
+--- connection_made has run when the transport is returned.
+---@async
+---@overload async fun(factory: neap.Factory, host: string, port: integer, opts?: neap.ConnectOptions): neap.Transport?, neap.Protocol|neap.Error
+function protocol.create_connection(...)
+  local factory, host, port, opts = ...
+  local count = select("#", ...)
+  args.callable("create_connection", 1, factory, count)
+  host = args.string("create_connection", 2, host, count)
+  port = args.port("create_connection", 3, port, count)
+  opts = args.options("create_connection", 4, opts, options.connect)
+  local stream, err = net.connect(host, port, opts)
+  if not stream then
+    return nil, err
+  end
+  return transport.open(stream, factory)
+end
+
+return protocol
