@@ -104,7 +104,7 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | \
 	  expand -t 14
 
-specs-ready: all $(EMBED)
+specs-ready: all $(EMBED) $(EXAMPLES)
 
 $(BUILD)/neap: $(MAIN_OBJ) $(BUILD)/libneap.a
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)

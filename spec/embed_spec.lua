@@ -1,27 +1,74 @@
 -- Programs in C that use neap from the inside; the build makes them.
-local it = require("support.case")
+local it = require("support.case").it
 
 local build = os.getenv("NEAP_BUILD") or "build"
 
---- Runs a program of spec/embed; its output and whether it ended with 0.
+--- Runs a program; its output and whether it ended with 0.
 local function run(command)
-  local pipe = assert(io.popen(build .. "/embed/" .. command .. " 2>&1", "r"))
+  local pipe = assert(io.popen(build .. "/" .. command .. " 2>&1", "r"))
   local output = pipe:read("a")
   return output, pipe:close()
 end
 
 describe("a host that runs out of memory", function()
   it("closes clean when one allocation fails, whichever it is", function()
-    local output, ok = run("alloc_fail spec/embed/alloc_fail.lua 7")
+    local output, ok = run("embed/alloc_fail spec/embed/alloc_fail.lua 7")
 
     assert.is_true(ok, output)
     assert.matches("%d%d%d runs", output)
   end)
 
   it("closes clean when all fail from some point on", function()
-    local output, ok = run("alloc_fail spec/embed/alloc_fail.lua 37 from")
+    local output, ok = run("embed/alloc_fail spec/embed/alloc_fail.lua 37 from")
 
     assert.is_true(ok, output)
     assert.matches("%d%d runs", output)
+  end)
+end)
+
+describe("an application that embeds neap", function()
+  --- Runs the example with a script of this text.
+  local function run_script(text, arguments)
+    local path = os.tmpname()
+    local file = assert(io.open(path, "w"))
+    file:write(text)
+    file:close()
+    local output, ok = run(("examples/embed_host %s %s"):format(path, arguments or ""))
+    os.remove(path)
+    return output, ok
+  end
+
+  it("lets a script wait, and call its functions", function()
+    local output, ok = run("examples/embed_host")
+
+    assert.equal("hello, world\n", output)
+    assert.is_true(ok)
+  end)
+
+  it("gives arguments to the script", function()
+    local output = run_script("print(arg[1], ...)", "one two")
+
+    assert.equal("one\tone\ttwo\n", output)
+  end)
+
+  it("gets the error of the main chunk with its traceback", function()
+    local output, ok = run_script("local function f() error('boom') end f()")
+
+    assert.matches(":1: boom\nstack traceback:\n.*in local 'f'", output)
+    assert.is_nil(ok)
+  end)
+
+  it("gets the message of a script that does not compile", function()
+    local output, ok = run_script("local = 1")
+
+    assert.matches(":1: <name> expected near '='", output)
+    assert.is_nil(ok)
+  end)
+
+  it("is told of a deadlock", function()
+    local output, ok = run_script("require('neap').future():await()")
+
+    assert.matches("DEADLOCK", output)
+    assert.is_nil(ok)
   end)
 end)

@@ -281,7 +281,7 @@ int main(int argc, char **argv) {
   lua_setwarnf(L, warn, &warnings);
   host.L = L;
   host.owns_state = true;
-  host.command = true;
+  host.command = host.yieldable_require = true;
   *(void **)lua_getextraspace(L) = NULL; /* Lua leaves it as it was */
   int status = run_program(&host, &args, &signals);
   np_lib_close(&host);

@@ -113,7 +113,7 @@ void np_lib_open(lua_State *L, np_host *h) {
   lua_setfield(L, -2, "is_command");
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
   lua_insert(L, -2);
-  if (h->command) np_require_open(L, h);
+  if (h->yieldable_require) np_require_open(L, h);
   lua_setfield(L, -2, "neap.core");
   preload_sources(L);
   run_init(L);

@@ -43,6 +43,7 @@ struct np_host {
   lua_State *scratch; /* for protected calls outside of any task */
   bool owns_state;    /* the state was made by this host */
   bool owns_loop;     /* uv == &own_uv */
+  bool yieldable_require; /* `require` may wait: in every state of ours */
   bool command;       /* the host is the neap command (it may exit) */
   uv_loop_t *uv;
   uv_loop_t own_uv;
