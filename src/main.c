@@ -26,11 +26,12 @@ typedef struct warning_state {
 typedef struct np_args {
   int argc;
   char **argv;
-  int script;   /* index of the script, or argc */
-  bool version; /* -v */
-  bool no_env;  /* -E */
-  bool stdin_;  /* the script is "-" */
-  bool options; /* some -e or -l */
+  int script;      /* index of the script, or argc */
+  bool version;    /* -v */
+  bool no_env;     /* -E */
+  bool stdin_;     /* the script is "-" */
+  bool options;    /* some -e or -l */
+  bool unloadable; /* what was to run did not compile: no traceback */
 } np_args;
 
 static void usage(const char *bad) {
@@ -95,10 +96,16 @@ static void push_arg_table(lua_State *L, const np_args *a) {
   lua_setglobal(L, "arg");
 }
 
+/* [.. message]: raises it, to be shown without a traceback, as `lua` does. */
+static int refuse(lua_State *L, np_args *a) {
+  a->unloadable = true;
+  return lua_error(L);
+}
+
 /* [..] -> [.. chunk args ..]; returns the number of arguments, -1: an error. */
-static int push_script(lua_State *L, const np_args *a) {
+static int push_script(lua_State *L, np_args *a) {
   const char *name = a->stdin_ ? NULL : a->argv[a->script];
-  if (luaL_loadfile(L, name) != LUA_OK) return lua_error(L);
+  if (luaL_loadfile(L, name) != LUA_OK) return refuse(L, a);
   int n = a->argc - a->script - 1;
   luaL_checkstack(L, n + 3, "too many arguments to script");
   for (int i = 1; i <= n; i++) lua_pushstring(L, a->argv[a->script + i]);
@@ -106,13 +113,13 @@ static int push_script(lua_State *L, const np_args *a) {
 }
 
 /* [..] -> [.. fn args ..] for LUA_INIT; false when there is none. */
-static bool push_init(lua_State *L) {
+static bool push_init(lua_State *L, np_args *a) {
   const char *name = "=LUA_INIT_5_4", *init = getenv(name + 1);
   if (!init) init = getenv((name = "=LUA_INIT") + 1);
   if (!init) return false;
   int status = *init == '@' ? luaL_loadfile(L, init + 1)
                             : luaL_loadbuffer(L, init, strlen(init), name);
-  if (status != LUA_OK) lua_error(L);
+  if (status != LUA_OK) refuse(L, a);
   return true;
 }
 
@@ -139,14 +146,14 @@ static void store_module(lua_State *L) {
 
 /* The body of the main task: [np_args]. ctx is the argument to look at. */
 static int steps(lua_State *L, int status, lua_KContext ctx) {
-  const np_args *a = lua_touserdata(L, 1);
+  np_args *a = lua_touserdata(L, 1);
   (void)status;
   for (;;) {
     int i = (int)ctx++;
     if (i > a->argc) return 0; /* the script has returned */
     store_module(L);
     if (i == 0) {
-      if (!a->no_env && push_init(L)) lua_callk(L, 0, 0, ctx, steps);
+      if (!a->no_env && push_init(L, a)) lua_callk(L, 0, 0, ctx, steps);
     } else if (i < a->script && a->argv[i][0] == '-') {
       const char *arg = a->argv[i];
       if (strcmp(arg, "-W") == 0) lua_warning(L, "@on", 0);
@@ -157,7 +164,7 @@ static int steps(lua_State *L, int status, lua_KContext ctx) {
         continue;
       }
       if (luaL_loadbuffer(L, text, strlen(text), "=(command line)") != LUA_OK)
-        return lua_error(L);
+        return refuse(L, a);
       lua_callk(L, 0, 0, ctx, steps);
     } else if (i >= a->script) {
       break;
@@ -193,7 +200,7 @@ static int open_all(lua_State *L) {
   return 0;
 }
 
-/* Writes the error of the main task as `lua` does. */
+/* Upvalue 1: without a traceback. Writes the error of the main task as `lua` does. */
 static int report_main(lua_State *L) {
   lua_getfield(L, LUA_REGISTRYINDEX, "neap.main");
   np_future_retrieved(L, 1);
@@ -205,6 +212,7 @@ static int report_main(lua_State *L) {
         lua_pushfstring(L, "(error object is a %s value)", luaL_typename(L, 2));
   fflush(stdout);
   fprintf(stderr, "%s: %s\n", progname, msg);
+  if (lua_toboolean(L, lua_upvalueindex(1))) return 0;
   np_task_extra(L, 1);
   if (lua_rawgeti(L, -1, NP_EX_TRACE) == LUA_TSTRING)
     fprintf(stderr, "%s\n", lua_tostring(L, -1));
@@ -247,7 +255,8 @@ static int run_program(np_host *h, np_args *a, np_interrupt_state *signals) {
     np_loop_run(h);
     if (h->main_failed && !h->exit_called && !signals->signum) {
       h->failed = true;
-      lua_pushcfunction(L, report_main);
+      lua_pushboolean(L, a->unloadable);
+      lua_pushcclosure(L, report_main, 1);
       if (lua_pcall(L, 0, 0, 0) != LUA_OK) lua_pop(L, 1);
     }
     np_loop_unwind(h, h->grace);
