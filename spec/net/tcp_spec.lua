@@ -124,6 +124,17 @@ describe("net.connect", function()
     close_all(client, server)
   end)
 
+  it("says what it waits for", function()
+    local listener, port = listen()
+    local task = neap.spawn(net.connect, "127.0.0.1", port)
+    neap.sleep(0)
+
+    if task:status() == "waiting" then
+      assert.equal("tcp connect 127.0.0.1:" .. port, task:waiting_on())
+    end
+    close_all((assert(task:await())), listener)
+  end)
+
   it("leaves nothing behind when it is cancelled", function()
     local task = neap.spawn(net.connect, "127.0.0.1", (closed_port()))
     task:cancel()
@@ -746,6 +757,9 @@ describe("net.resolve", function()
   it("can be cancelled", function()
     local task = neap.spawn(net.resolve, "localhost")
     neap.sleep(0)
+    if task:status() == "waiting" then
+      assert.equal("resolve localhost", task:waiting_on())
+    end
     task:cancel()
 
     local ok, result = pcall(neap.await, task)

@@ -6,11 +6,13 @@
  */
 #include "io/dns.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/addr.h"
 #include "base/class.h"
 #include "base/err.h"
+#include "core/task.h"
 #include "io/handle.h"
 
 enum { HOST = 1, FAMILY, PORT }; /* stack slots */
@@ -88,8 +90,14 @@ static bool resolve_cancel(np_wait *w) {
   return true;
 }
 
+static void resolve_describe(np_wait *w, char *buf, size_t size) {
+  const char *host = w->task ? lua_tostring(w->task->leaf, HOST) : "";
+  snprintf(buf, size, "resolve %s", host);
+}
+
 static const np_wait_class resolve_class = {
     .name = "resolve",
+    .describe = resolve_describe,
     .cancel = resolve_cancel,
     .finish = resolve_finish,
 };

@@ -11,11 +11,13 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "base/addr.h"
 #include "base/class.h"
 #include "base/err.h"
+#include "core/task.h"
 #include "io/listener.h"
 #include "io/stream.h"
 #include "io/uvwire.h"
@@ -55,9 +57,20 @@ static bool connect_cancel(np_wait *wait) {
   return true;
 }
 
-/* The peer of a stream that is connecting is not known to the system. */
+/* The system does not know the peer yet; the arguments of the call do. */
+static void connect_describe(np_wait *w, char *buf, size_t size) {
+  if (!w->task) {
+    snprintf(buf, size, "tcp connect");
+    return;
+  }
+  lua_State *L = w->task->leaf;
+  snprintf(buf, size, "tcp connect %s:%d", lua_tostring(L, HOST),
+           (int)lua_tointeger(L, PORT));
+}
+
 static const np_wait_class connect_class = {
     .name = "tcp connect",
+    .describe = connect_describe,
     .cancel = connect_cancel,
     .finish = connect_finish,
 };
