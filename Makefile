@@ -38,7 +38,7 @@ LIB_OBJ  := $(LIB_SRC:src/%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/lua_sources.o
 MAIN_OBJ := $(BUILD)/obj/main.o
 EMBED    := $(patsubst spec/%.c,$(BUILD)/%,$(wildcard spec/embed/*.c))
 EXAMPLES := $(patsubst %.c,$(BUILD)/%,$(wildcard examples/*.c))
-BENCHES  := $(patsubst %.c,$(BUILD)/%,$(wildcard bench/*.c bench/limits/*.c))
+BENCHES  := $(patsubst %.c,$(BUILD)/%,$(wildcard bench/l*.c bench/limits/*.c))
 
 PRODUCTS := $(BUILD)/neap $(BUILD)/neap.so $(BUILD)/libneap.a \
             $(BUILD)/libneap.so $(BUILD)/neap.pc
