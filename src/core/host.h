@@ -38,13 +38,13 @@ typedef struct np_thread {
 } np_thread;
 
 struct np_host {
-  lua_State *L;       /* the main state */
-  lua_State *slots;   /* runs nothing: the values of the slots below */
-  lua_State *scratch; /* for protected calls outside of any task */
-  bool owns_state;    /* the state was made by this host */
-  bool owns_loop;     /* uv == &own_uv */
+  lua_State *L;           /* the main state */
+  lua_State *slots;       /* runs nothing: the values of the slots below */
+  lua_State *scratch;     /* for protected calls outside of any task */
+  bool owns_state;        /* the state was made by this host */
+  bool owns_loop;         /* uv == &own_uv */
   bool yieldable_require; /* `require` may wait: in every state of ours */
-  bool command;       /* the host is the neap command (it may exit) */
+  bool command;           /* the host is the neap command (it may exit) */
   uv_loop_t *uv;
   uv_loop_t own_uv;
   np_pool pool_memory; /* of a state of ours */
@@ -108,7 +108,7 @@ struct np_host {
   double grace; /* seconds that unwinding may take */
   np_timer grace_timer;
   bool main_done, main_failed;
-  bool end_with_main;  /* neap.run: the other tasks are cancelled then */
+  bool end_with_main; /* neap.run: the other tasks are cancelled then */
   bool deadlocked;
   bool failed; /* the default handler reported something */
   bool closed;
@@ -118,8 +118,7 @@ struct np_host {
 
   /* handles and sockets: io/ */
   np_link handles; /* every np_handle that is not closed (io/handle.c) */
-  struct np_bufpool
-      *buffers; /* for reading; made when first used (io/bufpool.c) */
+  struct np_bufpool *buffers; /* for reading: io/bufpool.c */
 
   /* failures nobody took yet: failure.c */
   np_link unretrieved;
