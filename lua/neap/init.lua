@@ -90,6 +90,16 @@ neap.timeout = core.timeout
 ---@type async fun(fn?: fun(group: neap.TaskGroup): ...): ...
 neap.task_group = core.task_group
 
+--- Waits until a descriptor of another library can be read, or has ended.
+--- Raises `BUSY` if another task waits for that. The descriptor stays as it is,
+--- blocking or not; while it is waited for, its owner should not close it.
+---@type async fun(fd: integer): true?, neap.Error?
+neap.wait_readable = core.wait_readable
+
+--- Waits until a descriptor of another library can be written.
+---@type async fun(fd: integer): true?, neap.Error?
+neap.wait_writable = core.wait_writable
+
 -- ---- errors ----------------------------------------------------------------
 
 --- Makes an error value; raises nothing but argument errors.

@@ -15,6 +15,8 @@
 #include "core/timer.h"
 #include "core/wait.h"
 
+enum { NP_NSIGNALS = 65 };
+
 /* Values that C needs often lie at fixed places on the stack of `slots`. */
 enum {
   NP_SLOT_LIVE = 1,  /* table: slot -> userdata of each live task */
@@ -118,7 +120,12 @@ struct np_host {
 
   /* handles and sockets: io/ */
   np_link handles; /* every np_handle that is not closed (io/handle.c) */
-  struct np_bufpool *buffers; /* for reading: io/bufpool.c */
+  struct np_bufpool
+      *buffers; /* for reading; made when first used (io/bufpool.c) */
+  struct np_poller *poller;        /* of descriptors of others (io/poll.c) */
+  struct np_children *children;    /* that have not ended (io/process.c) */
+  uint16_t listeners[NP_NSIGNALS]; /* of each signal (io/signal.c) */
+  uint64_t child_descriptors; /* their soft limit for children; 0: as ours */
 
   /* failures nobody took yet: failure.c */
   np_link unretrieved;
