@@ -21,6 +21,7 @@ local OPERATIONS = {
   { "lock", 20000, 550 },
   { "lock_contended", 20000 },
   { "queue", 20000, 2500 },
+  { "queue_bounded", 20000 },
   { "queue_waiting", 20000, 2500 },
   { "event", 20000 },
   { "timeout", 20000 },

@@ -85,9 +85,7 @@ function ops.lock_contended(n)
   neap.gather(tasks)
 end
 
--- An item put by one task and got by another, through a queue of ten places.
-function ops.queue(n)
-  local queue = neap.sync.queue(10)
+local function through(queue, n)
   spawn(function()
     for i = 1, n do
       queue:put(i)
@@ -96,6 +94,16 @@ function ops.queue(n)
   for _ = 1, n do
     queue:get()
   end
+end
+
+-- An item put by one task and got by another.
+function ops.queue(n)
+  through(neap.sync.queue(), n)
+end
+
+-- The same through a queue of ten places.
+function ops.queue_bounded(n)
+  through(neap.sync.queue(10), n)
 end
 
 -- An item handed to a task that waits for it already.

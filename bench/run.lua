@@ -28,6 +28,7 @@ local TASKS = {
   { "lock", 2000000 },
   { "lock_contended", 1000000 },
   { "queue", 1000000 },
+  { "queue_bounded", 1000000 },
   { "event", 1000000 },
   { "timeout", 500000 },
   { "generator", 2000000 },

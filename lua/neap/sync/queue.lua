@@ -23,10 +23,7 @@ local park, wake = waitq.park, waitq.wake
 
 --- Comes first in calls that may wait: raises where the task may not, and gives
 --- the others a turn after 64 calls that need not have waited.
-local begin = core.checkturn or function()
-  core.checkwait()
-  core.settle()
-end
+local begin = core.checkturn
 
 local queue = {}
 
