@@ -65,7 +65,9 @@ int np_stream_park(lua_State *L, np_swait *w, const np_wait_class *cls) {
 np_swait *np_stream_waiter(lua_State *L, np_stream *s, const char *what,
                            size_t mark) {
   np_swait *w = &s->writer;
-  if (np_wait_busy(&w->wait)) w = lua_newuserdatauv(L, sizeof(*w), 0);
+  if (np_wait_busy(&w->wait) || mark == NP_UNTIL_CLOSED) {
+    w = lua_newuserdatauv(L, sizeof(*w), 0);
+  }
   *w = (np_swait){.stream = s, .what = what, .mark = mark};
   np_list_init(&w->link);
   return w;
