@@ -321,6 +321,49 @@ describe("cancelling a task that awaits a task", function()
   end)
 end)
 
+describe("cancelling a task that waits for those it has cancelled", function()
+  local function failing()
+    neap.sleep(1)
+    error("failed", 0)
+  end
+  local waits = {
+    ["gather, after a failure"] = function(careful) neap.gather({ careful, failing }) end,
+    ["map, after a failure"] = function(careful)
+      neap.map({ careful, failing }, function(fn) fn() end)
+    end,
+    ["race, after the first"] = function(careful) neap.race({ careful, failing }) end,
+    ["wait_for, past the deadline"] = function(careful) neap.wait_for(careful, 1) end,
+    ["a group, after a failure"] = function(careful)
+      neap.task_group(function(group)
+        group:spawn(careful)
+        group:spawn(failing)
+      end)
+    end,
+  }
+  for name, wait in pairs(waits) do
+    timed("does not cut that short in " .. name, function()
+      local cleaned = false
+      local function careful()
+        local _ <close> = setmetatable({}, {
+          __close = function()
+            neap.shield(neap.sleep, 5)
+            cleaned = true
+          end,
+        })
+        neap.sleep(100)
+      end
+
+      expect.reports_when_collected(function()
+        local task = neap.spawn(wait, careful)
+        neap.sleep(3)
+        task:cancel()
+        pcall(neap.await, task)
+        assert.is_true(cleaned)
+      end)
+    end)
+  end
+end)
+
 describe("cancelling a task that awaits a plain future", function()
   it("undoes the wait alone", function()
     local future = neap.future()

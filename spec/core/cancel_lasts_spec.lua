@@ -94,6 +94,42 @@ describe("cancellation", function()
     end)
   end
 
+  it("is raised by an iterator that has something to give", function()
+    local iterators = {
+      function()
+        local queue = sync.queue()
+        queue:put_nowait(1)
+        return queue:items()
+      end,
+      function() return neap.as_completed({ done }) end,
+      function() return neap.every(1e-9) end,
+    }
+    for i, new in ipairs(iterators) do
+      local iterator = new()
+      local task = cancelled_task(function() return iterator() end)
+
+      expect.code("CANCELLED", neap.await, task)
+      assert.is_not_nil(iterator(), "iterator " .. i)
+    end
+  end)
+
+  it("is raised before __await is called", function()
+    local called = false
+    local object = setmetatable({}, { __await = function() called = true end })
+    local waits = {
+      neap.await,
+      neap.shield,
+      function() neap.gather({ object }) end,
+      function() neap.wait_for(object, 1) end,
+    }
+    for _, wait in ipairs(waits) do
+      expect.code("CANCELLED", neap.await, cancelled_task(function() wait(object) end))
+    end
+    settle()
+
+    assert.is_false(called)
+  end)
+
   it("is raised before anything is spawned", function()
     local spawned = false
     local function member() spawned = true end

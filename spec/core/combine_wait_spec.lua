@@ -185,17 +185,19 @@ describe("neap.wait", function()
     end
   end)
 
-  timed("cancels nothing when it is cancelled itself", function()
-    local list = sleepers(2, 3)
-    local task = neap.spawn(neap.wait, list)
-    neap.sleep(1)
+  for _, when in ipairs({ "all", "first", "first_error" }) do
+    timed("cancels nothing when it is cancelled itself, for when = " .. when, function()
+      local list = sleepers(2, 3)
+      local task = neap.spawn(neap.wait, list, { when = when })
+      neap.sleep(1)
 
-    task:cancel()
+      task:cancel()
 
-    expect.code("CANCELLED", neap.await, task)
-    assert.equal(2, neap.await(list[1]))
-    assert.equal(3, neap.await(list[2]))
-  end)
+      expect.code("CANCELLED", neap.await, task)
+      assert.equal(2, neap.await(list[1]))
+      assert.equal(3, neap.await(list[2]))
+    end)
+  end
 
   timed("cancels nothing when a deadline passes there", function()
     local list = sleepers(3)

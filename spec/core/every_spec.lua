@@ -61,6 +61,10 @@ describe("neap.every", function()
     assert.is_true(math.abs(time() - start - 2.5) < 0.01)
   end)
 
+  timed("never comes for an interval without end", function()
+    expect.code("TIMEOUT", neap.timeout, 1e6, neap.every(math.huge))
+  end)
+
   timed("can be cancelled", function()
     local task = neap.spawn(function()
       for _ in neap.every(10) do

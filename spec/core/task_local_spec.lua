@@ -28,6 +28,14 @@ describe("neap.task_local", function()
     assert.is_false(variable:get())
   end)
 
+  it("takes nil", function()
+    local variable = neap.task_local("default")
+
+    variable:set(nil)
+
+    assert.is_nil(variable:get())
+  end)
+
   it("has one value per task", function()
     local variable = neap.task_local("default")
     local function use(value)
