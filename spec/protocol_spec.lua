@@ -8,6 +8,13 @@ local settle = neap.testing.settle
 
 local BIG = ("0123456789abcdef"):rep(1024 * 1024) -- more than any socket takes at once
 
+--- A path that nobody else uses.
+local function fresh_path()
+  local path = os.tmpname()
+  os.remove(path)
+  return path
+end
+
 --- What a kind of connection is made with.
 local kinds = {
   {
@@ -19,6 +26,15 @@ local kinds = {
     end,
     connect = function(server) return assert(net.connect("127.0.0.1", server:address().port)) end,
     resets = true,
+  },
+  {
+    name = "a Unix socket",
+    serve = function(handler) return assert(net.serve_unix(fresh_path(), handler)) end,
+    create_server = function(factory) return assert(protocol.create_unix_server(factory, fresh_path())) end,
+    create_connection = function(factory, server)
+      return assert(protocol.create_unix_connection(factory, server:address().path))
+    end,
+    connect = function(server) return assert(net.connect_unix(server:address().path)) end,
   },
 }
 
@@ -809,5 +825,12 @@ describe("the functions of neap.protocol", function()
       function() protocol.create_connection(make, "x", 65536) end)
     expect.bad_argument("#4 to 'create_connection'", nil,
       function() protocol.create_connection(make, "x", 1, { backlog = 1 }) end)
+    expect.bad_argument("#1 to 'create_unix_server'", "got nil", function() protocol.create_unix_server(nil, "x") end)
+    expect.bad_argument("#2 to 'create_unix_server'", "got no value",
+      function() protocol.create_unix_server(make) end)
+    expect.bad_argument("#2 to 'create_unix_connection'", "got nil",
+      function() protocol.create_unix_connection(make, nil) end)
+    expect.bad_argument("#3 to 'create_unix_connection'", nil,
+      function() protocol.create_unix_connection(make, "x", { nodelay = true }) end)
   end)
 end)

@@ -7,6 +7,7 @@ local errors = require("neap.errors")
 local eyeballs = require("neap.eyeballs")
 local options = require("neap.net_options")
 local server = require("neap.server")
+local unix = require("neap.unix")
 
 ---@class neap.Address
 ---@field host? string
@@ -263,6 +264,12 @@ function net.serve(...)
   end
   return server.new(listener, handler, opts.max_connections)
 end
+
+-- ---- Unix sockets -----------------------------------------------------------
+
+net.connect_unix = unix.connect
+net.listen_unix = unix.listen
+net.serve_unix = unix.serve
 
 -- ---- pairs and descriptors -------------------------------------------------
 

@@ -22,6 +22,15 @@ local option = args.option
 ---@class neap.ServeOptions: neap.ListenOptions
 ---@field max_connections? integer  further ones wait in the backlog
 
+---@class neap.UnixConnectOptions: neap.StreamOptions
+---@field timeout? number  seconds
+
+---@class neap.UnixListenOptions: neap.StreamOptions
+---@field backlog? integer
+
+---@class neap.UnixServeOptions: neap.UnixListenOptions
+---@field max_connections? integer  further ones wait in the backlog
+
 local net_options = {}
 
 --- A local address, or { host =, port = }.
@@ -67,5 +76,15 @@ net_options.serve = { max_connections = option.count }
 for name, kind in pairs(net_options.listen) do
   net_options.serve[name] = kind
 end
+
+net_options.connect_unix = { timeout = option.seconds, limit = option.count }
+
+net_options.listen_unix = { backlog = option.count, limit = option.count }
+
+net_options.serve_unix = {
+  backlog = option.count,
+  limit = option.count,
+  max_connections = option.count,
+}
 
 return net_options

@@ -32,6 +32,7 @@ typedef struct np_lsocket {
   uv_poll_t poll;
   np_listener *listener;
   struct np_lsocket *next;
+  np_sockfile *file; /* of a Unix socket, removed with it */
   int fd;
   int family;
   bool polling;
@@ -159,7 +160,7 @@ static void on_socket_closed(uv_handle_t *uv) {
   np_uv_closed(b);
 }
 
-int np_listener_add(np_listener *l, int fd) {
+int np_listener_add(np_listener *l, int fd, np_sockfile *file) {
   np_host *h = l->base.host;
   struct sockaddr_storage addr;
   socklen_t len = sizeof(addr);
@@ -175,6 +176,7 @@ int np_listener_add(np_listener *l, int fd) {
     return r;
   }
   s->poll.data = s;
+  s->file = file;
   uv_unref((uv_handle_t *)&s->poll);
   np_uv_opened(&l->base);
   np_handle_list(&l->base);
@@ -194,6 +196,7 @@ static void listener_close_all(np_listener *l) {
   while (s) {
     np_lsocket *next = s->next;
     uv_close((uv_handle_t *)&s->poll, on_socket_closed);
+    np_sockfile_remove(l->base.host, s->file);
     close(s->fd);
     s = next;
   }

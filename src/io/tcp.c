@@ -185,7 +185,7 @@ static int core_listener_tcp(lua_State *L) {
     r = open_listening((struct sockaddr *)&addr, backlog, reuse_port, &fd);
   }
   if (r < 0) return listen_failed(L, r);
-  r = np_listener_add(l, fd);
+  r = np_listener_add(l, fd, NULL);
   if (r < 0) {
     close(fd);
     return listen_failed(L, r);
@@ -201,7 +201,7 @@ static int core_listener_fd(lua_State *L) {
   int fd = (int)np_checkinteger(L, 2, 0, INT32_MAX);
   int backlog = (int)np_checkinteger(L, 3, 0, 65535);
   int r = listen(fd, backlog) < 0 ? uv_translate_sys_error(errno) : 0;
-  if (r == 0) r = np_listener_add(l, fd);
+  if (r == 0) r = np_listener_add(l, fd, NULL);
   if (r < 0) return np_fail_uv(L, r, "listen on descriptor %d", fd);
   lua_pushboolean(L, true);
   return 1;

@@ -22,7 +22,7 @@ local protocol = {}
 
 --- Serves a port: a protocol of the factory for each connection.
 ---@async
----@overload async fun(factory: neap.Factory, host?: string, port: integer, opts?: neap.ServeOptions): neap.Server?, neap.Error?
+---@overload async fun(factory: neap.Factory, host, port, opts?: neap.ServeOptions): neap.Server?, neap.Error?
 function protocol.create_server(...)
   local factory, host, port, opts = ...
   local count = select("#", ...)
@@ -38,7 +38,7 @@ end
 --- Connects, and gives the connection to a protocol of the factory, whose
 --- connection_made has run when the transport is returned.
 ---@async
----@overload async fun(factory: neap.Factory, host: string, port: integer, opts?: neap.ConnectOptions): neap.Transport?, neap.Protocol|neap.Error
+---@overload async fun(factory: neap.Factory, host, port, opts?: neap.ConnectOptions): neap.Transport?, neap.Protocol
 function protocol.create_connection(...)
   local factory, host, port, opts = ...
   local count = select("#", ...)
@@ -47,6 +47,34 @@ function protocol.create_connection(...)
   port = args.port("create_connection", 3, port, count)
   opts = args.options("create_connection", 4, opts, options.connect)
   local stream, err = net.connect(host, port, opts)
+  if not stream then
+    return nil, err
+  end
+  return transport.open(stream, factory)
+end
+
+--- Serves a Unix socket: a protocol of the factory for each connection.
+---@async
+---@overload async fun(factory: neap.Factory, path: string, opts?: neap.UnixServeOptions): neap.Server?, neap.Error?
+function protocol.create_unix_server(...)
+  local factory, path, opts = ...
+  local count = select("#", ...)
+  args.callable("create_unix_server", 1, factory, count)
+  path = args.string("create_unix_server", 2, path, count)
+  opts = args.options("create_unix_server", 3, opts, options.serve_unix)
+  return net.serve_unix(path, transport.handler(factory), opts)
+end
+
+--- Connects to a Unix socket; the rest as in `create_connection`.
+---@async
+---@overload async fun(factory: neap.Factory, path, opts?: neap.UnixConnectOptions): neap.Transport?, neap.Protocol
+function protocol.create_unix_connection(...)
+  local factory, path, opts = ...
+  local count = select("#", ...)
+  args.callable("create_unix_connection", 1, factory, count)
+  path = args.string("create_unix_connection", 2, path, count)
+  opts = args.options("create_unix_connection", 3, opts, options.connect_unix)
+  local stream, err = net.connect_unix(path, opts)
   if not stream then
     return nil, err
   end
