@@ -124,6 +124,10 @@ neap.run = core.run
 ---@type fun(): table<string, number>
 neap.stats = core.stats
 
+--- A text of all live tasks: name, state, what each waits for, and where.
+---@type fun(): string
+neap.dump = core.dump
+
 ---@type fun(n: integer): string
 neap.random_bytes = core.random_bytes
 ---@type fun(): integer

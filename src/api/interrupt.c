@@ -1,5 +1,5 @@
 /*
- * interrupt.c: SIGINT and SIGTERM for the command. The handles do not keep the
+ * interrupt.c: SIGINT, SIGTERM and SIGQUIT for the command. The handles do not keep the
  * loop alive.
  */
 #include "api/interrupt.h"
@@ -12,6 +12,11 @@
 static void on_signal(uv_signal_t *handle, int signum) {
   np_interrupt_state *s = handle->data;
   np_host *h = s->host;
+  if (signum == SIGQUIT) {
+    h->dump_due = true;
+    np_loop_kick(h);
+    return;
+  }
   if (s->signum) _exit(128 + signum);
   s->signum = signum;
   if (!h->main_done) {
@@ -36,10 +41,12 @@ int np_interrupt_init(np_interrupt_state *s, np_host *h) {
   s->host = h;
   s->signum = 0;
   int err = start(s, &s->sigint, SIGINT);
-  return err < 0 ? err : start(s, &s->sigterm, SIGTERM);
+  if (err >= 0) err = start(s, &s->sigterm, SIGTERM);
+  return err < 0 ? err : start(s, &s->sigquit, SIGQUIT);
 }
 
 void np_interrupt_close(np_interrupt_state *s) {
   np_loop_close_handle(s->host, &s->sigint);
   np_loop_close_handle(s->host, &s->sigterm);
+  np_loop_close_handle(s->host, &s->sigquit);
 }

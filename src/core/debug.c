@@ -1,7 +1,8 @@
 /*
- * debug.c: counts of what a host holds.
+ * debug.c: what a host holds, in numbers and in words.
  */
-#include <sys/random.h>
+#include <lauxlib.h>
+#include <stdio.h>
 
 #include "base/class.h"
 #include "base/err.h"
@@ -32,6 +33,54 @@ static int stats(lua_State *L) {
   lua_pushnumber(L, (lua_Number)h->longest_turn / 1e9);
   lua_setfield(L, -2, "longest_turn");
   return 1;
+}
+
+/* [.. list] -> [.. list]  Adds a line for the task, and where it stands. */
+static void add_task(lua_State *L, np_task *t, int list) {
+  lua_Integer n = (lua_Integer)lua_rawlen(L, list);
+  char wait[160];
+  np_task_describe(t, wait, sizeof wait);
+  np_task_name(L, lua_gettop(L));
+  lua_pushfstring(L, ": %s%s%s%s\n", np_task_status(t), *wait ? " on " : "",
+                  wait, t->daemon ? " (daemon)" : "");
+  if (t == np_task_host(t)->current)
+    luaL_traceback(L, L, NULL, 1);
+  else
+    np_task_traceback(L, t);
+  lua_concat(L, 3);
+  lua_rawseti(L, list, n + 1);
+}
+
+/* dump() -> a text of all live tasks: state, wait, traceback */
+static int dump(lua_State *L) {
+  np_host *h = np_gethost(L);
+  lua_settop(L, 0);
+  lua_createtable(L, (int)h->ntasks, 0);
+  for (uint32_t i = 1; i <= h->nslots; i++) {
+    np_pushslot(L, h, NP_SLOT_LIVE);
+    lua_rawgeti(L, -1, i);
+    np_task *t = lua_touserdata(L, -1);
+    if (t && t->begun && t->future.state == NP_PENDING) add_task(L, t, 1);
+    lua_settop(L, 1);
+  }
+  luaL_Buffer b;
+  luaL_buffinit(L, &b);
+  for (lua_Integer i = 1; i <= (lua_Integer)lua_rawlen(L, 1); i++) {
+    lua_rawgeti(L, 1, i);
+    luaL_addvalue(&b);
+    luaL_addchar(&b, '\n');
+  }
+  luaL_pushresult(&b);
+  return 1;
+}
+
+void np_dump(np_host *h) {
+  lua_State *S = h->scratch;
+  h->dump_due = false;
+  np_pushslot(S, h, NP_SLOT_CORE);
+  lua_getfield(S, -1, "dump");
+  if (lua_pcall(S, 0, 1, 0) == LUA_OK) fputs(lua_tostring(S, -1), stderr);
+  lua_pop(S, 2);
 }
 
 static int random_bytes(lua_State *L) {
@@ -65,9 +114,13 @@ static int unforever(lua_State *L) {
 }
 
 static const luaL_Reg funcs[] = {
-    {"stats", stats},         {"random_bytes", random_bytes},
-    {"cpu_count", cpu_count}, {"forever", forever},
-    {"unforever", unforever}, {NULL, NULL},
+    {"stats", stats},
+    {"dump", dump},
+    {"random_bytes", random_bytes},
+    {"cpu_count", cpu_count},
+    {"forever", forever},
+    {"unforever", unforever},
+    {NULL, NULL},
 };
 
 void np_debug_open(lua_State *L, np_host *h) { np_setfuncs(L, h, funcs); }

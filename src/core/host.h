@@ -131,6 +131,7 @@ struct np_host {
   np_link unretrieved;
   np_timer failures_timer; /* weak; for the first in the list */
   bool failures_due;
+  bool dump_due; /* SIGQUIT asked for a dump of the tasks: debug.c */
 };
 
 /*

@@ -15,6 +15,7 @@
 
 #include "base/class.h"
 #include "base/err.h"
+#include "core/open.h"
 #include "core/task.h"
 
 enum { TURN_RESUMPTIONS = 256, CHECK_EVERY_MAX = 32 };
@@ -110,6 +111,7 @@ static void turn(np_host *h) {
   bool worked = h->ready_head != NULL;
   if (h->draining || h->closed) return; /* the loop was run inside a task */
   if (h->failures_due) np_failures_report(h, false);
+  if (h->dump_due) np_dump(h);
   if (worked) drain(h);
   if (h->virtual_on && !worked && !h->ready_head && !h->polling)
     np_timer_jump(h);

@@ -14,4 +14,7 @@ void np_multi_open(lua_State *L, np_host *h);
 void np_tasklib_open(lua_State *L, np_host *h);
 void np_waitq_open(lua_State *L, np_host *h);
 
+/* Writes the text of dump() to stderr. In the loop, outside of any task. */
+void np_dump(np_host *h);
+
 #endif

@@ -117,6 +117,13 @@ bool np_canyield(lua_State *L, np_host *h);
  * the message handler of every protected call of ours. */
 int np_msgh(lua_State *L);
 
+/* "ready", "running", "waiting" or "done". */
+const char *np_task_status(np_task *t);
+
+/* [.. ] -> [.. text]  Where a task that does not run stands: its coroutines,
+ * the innermost first. */
+void np_task_traceback(lua_State *L, np_task *t);
+
 /* What the task waits for, as a text. */
 void np_task_describe(np_task *t, char *buf, size_t size);
 /* Its name, without allocating. */

@@ -136,14 +136,14 @@ static int task_set_name(lua_State *L) {
   return 0;
 }
 
-static const char *status_text(np_task *t) {
+const char *np_task_status(np_task *t) {
   if (t->future.state != NP_PENDING) return "done";
   if (t == np_task_host(t)->current) return "running";
   return t->ready || !t->wait ? "ready" : "waiting";
 }
 
 static int task_status(lua_State *L) {
-  lua_pushstring(L, status_text(self_task(L)));
+  lua_pushstring(L, np_task_status(self_task(L)));
   return 1;
 }
 
@@ -157,8 +157,7 @@ static int task_waiting_on(lua_State *L) {
   return 1;
 }
 
-/* Tracebacks of the parked chain, innermost coroutine first. */
-static void live_traceback(lua_State *L, np_task *t) {
+void np_task_traceback(lua_State *L, np_task *t) {
   lua_State *chain[256];
   int n = 0;
   for (lua_State *co = t->started ? t->co : NULL; co && n < 256;) {
@@ -179,7 +178,7 @@ static int task_traceback(lua_State *L) {
     if (t == np_task_host(t)->current)
       push_traceback(L, L, 1);
     else
-      live_traceback(L, t);
+      np_task_traceback(L, t);
     return 1;
   }
   if (lua_getiuservalue(L, 1, NP_UV_EXTRA) != LUA_TTABLE) return 1; /* nil */
@@ -210,7 +209,7 @@ static int task__tostring(lua_State *L) {
     np_task_describe(t, wait, sizeof wait);
     lua_pushfstring(L, ": waiting on %s", wait);
   } else {
-    lua_pushfstring(L, ": %s", status_text(t));
+    lua_pushfstring(L, ": %s", np_task_status(t));
   }
   lua_concat(L, 3);
   return 1;
