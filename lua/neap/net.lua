@@ -7,6 +7,7 @@ local errors = require("neap.errors")
 local eyeballs = require("neap.eyeballs")
 local options = require("neap.net_options")
 local server = require("neap.server")
+local udp = require("neap.udp")
 local unix = require("neap.unix")
 
 ---@class neap.Address
@@ -270,6 +271,10 @@ end
 net.connect_unix = unix.connect
 net.listen_unix = unix.listen
 net.serve_unix = unix.serve
+
+-- ---- datagrams --------------------------------------------------------------
+
+net.udp = udp.open
 
 -- ---- pairs and descriptors -------------------------------------------------
 

@@ -31,6 +31,12 @@ local option = args.option
 ---@class neap.UnixServeOptions: neap.UnixListenOptions
 ---@field max_connections? integer  further ones wait in the backlog
 
+---@class neap.UdpOptions
+---@field host? string  nil or "*" is every interface, IPv4 and IPv6
+---@field port? integer  nil or 0 takes a free one
+---@field reuse_port? boolean
+---@field queue? integer  bytes of the receive queue, 1 MiB by default
+
 local net_options = {}
 
 --- A local address, or { host =, port = }.
@@ -85,6 +91,17 @@ net_options.serve_unix = {
   backlog = option.count,
   limit = option.count,
   max_connections = option.count,
+}
+
+local function string_option(value)
+  return type(value) ~= "string" and ("(string expected, got %s)"):format(type(value))
+end
+
+net_options.udp = {
+  host = string_option,
+  port = option.integer(0, 65535),
+  reuse_port = option.boolean,
+  queue = option.count,
 }
 
 return net_options

@@ -1,0 +1,103 @@
+/*
+ * udp.h: the class UdpSocket. The np_udp is C memory with two holders: its
+ * userdata and, until it has closed, libuv. The parts:
+ *   udp.c       opening, closing, options
+ *   udp_recv.c  the receive queue, recv, addresses of peers
+ *   udp_send.c  sending, also to names
+ */
+#ifndef NP_UDP_H
+#define NP_UDP_H
+
+#include <netinet/in.h>
+
+#include "base/buf.h"
+#include "base/class.h"
+#include "core/host.h"
+#include "io/handle.h"
+
+enum {
+  NP_UDP_QUEUE = 1024 * 1024, /* default bound of the receive queue, bytes */
+  NP_UDP_CACHE = 32,          /* entries of each cache; a power of 2 */
+};
+
+/* User values of the userdata. */
+enum {
+  NP_UDP_CACHED = 1, /* list: address tables, then host texts */
+  NP_UDP_BY_NAME,    /* function(method, socket, ...): resolves, and calls */
+};
+
+typedef union np_udp_addr {
+  struct sockaddr sa;
+  struct sockaddr_in in;
+  struct sockaddr_in6 in6;
+} np_udp_addr;
+
+/* A text that was given as host, while the user value holds it. */
+typedef struct np_udp_target {
+  const char *host;
+  int port;
+  np_udp_addr addr;
+} np_udp_target;
+
+typedef struct np_udp {
+  np_handle base;
+  uv_udp_t uv;
+  bool dual;      /* an IPv6 socket that takes IPv4 addresses as well */
+  bool receiving; /* from the first recv on */
+  bool closed;
+  int error;                       /* what recv gives next; 0: none */
+  np_wait reader;                  /* the one task in recv */
+  np_wait settled;                 /* of a send that went out at once */
+  np_buf queue;                    /* records: a header, and the bytes */
+  size_t bound;                    /* of the queue, bytes */
+  lua_Integer dropped;             /* datagrams that found it full */
+  np_udp_addr peers[NP_UDP_CACHE]; /* of the cached address tables */
+  np_udp_target targets[NP_UDP_CACHE];
+} np_udp;
+
+extern const np_class np_udp_class;
+
+/* The userdata. As in io/stream.h, the tag makes the check of self quick. */
+typedef struct np_udp_box {
+  const np_class *tag;
+  np_udp *udp; /* NULL once collected */
+} np_udp_box;
+
+/* The socket of a method, or at `arg`; open. **raises** */
+np_udp *np_udp_self_checked(lua_State *L);
+np_udp *np_udp_check(lua_State *L, int arg);
+
+static inline np_udp *np_udp_self(lua_State *L) {
+  np_udp_box *box = lua_touserdata(L, 1);
+  if (box && lua_rawlen(L, 1) == sizeof(*box) && box->tag == &np_udp_class &&
+      box->udp && !box->udp->closed) {
+    return box->udp;
+  }
+  return np_udp_self_checked(L);
+}
+
+/* [..] -> [.. nil err], 2: "udp recv 127.0.0.1:80: ..." */
+int np_udp_fail(lua_State *L, np_udp *u, int uv, const char *what);
+void np_udp_describe(np_udp *u, const char *what, char *buf, size_t size);
+
+/* An IPv4 address in the form that u takes. */
+void np_udp_to_native(const np_udp *u, np_udp_addr *addr);
+
+/* The other way: an IPv4 address in its own form, and nothing else in *out. */
+void np_udp_set_peer(np_udp_addr *out, const struct sockaddr *sa);
+
+/* Drops the queue and wakes the reader with CLOSED. Plain. */
+void np_udp_recv_closed(np_udp *u);
+
+int np_udp_m_recv(lua_State *L);
+int np_udp_m_datagrams(lua_State *L);
+int np_udp_m_dropped(lua_State *L);
+int np_udp_m_send(lua_State *L);
+int np_udp_m_connect(lua_State *L);
+int np_udp_core_try_send(lua_State *L);
+void np_udp_send_open(lua_State *L, np_host *h);
+
+/* Registers the class, and udp, udp_try_send of neap.core. */
+void np_udp_open(lua_State *L, np_host *h);
+
+#endif
