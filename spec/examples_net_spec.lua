@@ -59,4 +59,11 @@ describe("the example", function()
 
     assert.matches("^HTTP/1.%d 200 OK\n%d+ headers, 9 bytes\nthe page\n$", out)
   end)
+
+  it("udp_ping pings three times, and hears of the end", function()
+    local out = run("udp_ping")
+
+    assert.matches("^ping 1: [%d.]+ ms\nping 2: [%d.]+ ms\nping 3: [%d.]+ ms\n", out)
+    assert.matches("after the end: ECONNREFUSED\n$", out)
+  end)
 end)

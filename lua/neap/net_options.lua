@@ -37,6 +37,12 @@ local option = args.option
 ---@field reuse_port? boolean
 ---@field queue? integer  bytes of the receive queue, 1 MiB by default
 
+---@class neap.EndpointOptions
+---@field remote_host? string  the only peer
+---@field remote_port? integer
+---@field reuse_port? boolean
+---@field queue? integer  bytes of the receive queue, 1 MiB by default
+
 local net_options = {}
 
 --- A local address, or { host =, port = }.
@@ -100,6 +106,13 @@ end
 net_options.udp = {
   host = string_option,
   port = option.integer(0, 65535),
+  reuse_port = option.boolean,
+  queue = option.count,
+}
+
+net_options.datagram_endpoint = {
+  remote_host = string_option,
+  remote_port = option.integer(0, 65535),
   reuse_port = option.boolean,
   queue = option.count,
 }

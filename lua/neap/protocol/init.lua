@@ -4,9 +4,11 @@
 --- All methods are optional, and may wait: they are called one at a time, in
 --- the order of what happened. One that raises ends its transport.
 local args = require("neap.args")
+local datagram = require("neap.protocol.datagram")
 local net = require("neap.net")
 local options = require("neap.net_options")
 local transport = require("neap.protocol.transport")
+local udp = require("neap.udp")
 
 local protocol = {}
 
@@ -17,6 +19,12 @@ local protocol = {}
 ---@field connection_lost? fun(self: neap.Protocol, err: any)  the last of all; nil if nothing went wrong
 ---@field pause_writing? fun(self: neap.Protocol)  more than the high-water mark is unsent
 ---@field resume_writing? fun(self: neap.Protocol)  no more than the low one is
+
+---@class neap.DatagramProtocol
+---@field connection_made? fun(self: neap.DatagramProtocol, transport: neap.DatagramTransport)
+---@field datagram_received? fun(self: neap.DatagramProtocol, data: string, addr: neap.Address)
+---@field error_received? fun(self: neap.DatagramProtocol, err: neap.Error)
+---@field connection_lost? fun(self: neap.DatagramProtocol, err: any)
 
 ---@alias neap.Factory fun(): neap.Protocol
 
@@ -79,6 +87,40 @@ function protocol.create_unix_connection(...)
     return nil, err
   end
   return transport.open(stream, factory)
+end
+
+local function open_datagram(factory, host, port, opts)
+  local socket, err = udp.bind({ host = host, port = port, reuse_port = opts.reuse_port, queue = opts.queue })
+  if not socket then
+    return nil, err
+  end
+  local peer
+  if opts.remote_host then
+    peer = { host = opts.remote_host, port = opts.remote_port }
+    local ok
+    ok, err = socket:connect(peer.host, peer.port)
+    if not ok then
+      socket:close()
+      return nil, err
+    end
+  end
+  return datagram.open(socket, factory, peer)
+end
+
+--- Opens a UDP socket and gives it to a protocol of the factory.
+---@async
+---@overload async fun(factory: function, host?, port?, opts?: neap.EndpointOptions): neap.DatagramTransport?, table
+function protocol.create_datagram_endpoint(...)
+  local factory, host, port, opts = ...
+  local count = select("#", ...)
+  args.callable("create_datagram_endpoint", 1, factory, count)
+  host = host ~= nil and args.string("create_datagram_endpoint", 2, host, count) or nil
+  port = port ~= nil and args.port("create_datagram_endpoint", 3, port, count) or 0
+  opts = args.options("create_datagram_endpoint", 4, opts, options.datagram_endpoint)
+  if (opts.remote_host == nil) ~= (opts.remote_port == nil) then
+    args.fail("create_datagram_endpoint", 4, "remote_host and remote_port belong together")
+  end
+  return open_datagram(factory, host, port, opts)
 end
 
 return protocol
