@@ -8,10 +8,12 @@
 
 #include "core/loop.h"
 #include "core/task.h"
+#include "io/signal.h"
 
 static void on_signal(uv_signal_t *handle, int signum) {
   np_interrupt_state *s = handle->data;
   np_host *h = s->host;
+  if (np_signal_taken(h, signum)) return; /* the script's own affair */
   if (signum == SIGQUIT) {
     h->dump_due = true;
     np_loop_kick(h);
