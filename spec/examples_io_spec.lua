@@ -52,4 +52,17 @@ describe("the example", function()
     assert.equal(3, select(2, out:gsub("\n%- client of %d+", "")))
     assert.equal(3, code)
   end)
+
+  it("run_process prints what its comment says", function()
+    local source = read("run_process")
+    local lines = {}
+    for line in source:match("\n%-%- Prints\n(.-)\nlocal"):gmatch("%-%-   ([^\n]*)") do
+      table.insert(lines, line .. "\n")
+    end
+
+    local out, code = run_with("", "run_process")
+
+    assert.equal(table.concat(lines), out)
+    assert.equal(0, code)
+  end)
 end)

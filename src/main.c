@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "api/interrupt.h"
 #include "api/lib.h"
@@ -241,6 +242,15 @@ static void warn(void *ud, const char *msg, int more) {
   w->joining = more;
 }
 
+/* As many descriptors as the system allows; children get the old limit. */
+static void raise_descriptors(np_host *h) {
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) < 0) return;
+  h->child_descriptors = limit.rlim_cur;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static int run_program(np_host *h, np_args *a, np_interrupt_state *signals) {
   lua_State *L = h->L;
   if (np_interrupt_init(signals, h) < 0)
@@ -281,6 +291,7 @@ int main(int argc, char **argv) {
   }
   if (args.version) printf("neap %s on %s\n", NP_VERSION, LUA_RELEASE);
   signal(SIGPIPE, SIG_IGN);
+  raise_descriptors(&host);
   lua_State *L = lua_newstate(np_pool_alloc, &host);
   if (!L || np_host_init(&host, NULL) < 0) {
     fprintf(stderr, "%s: cannot create state: not enough memory\n", progname);

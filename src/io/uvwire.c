@@ -9,10 +9,12 @@
 #include "io/uvwire.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "io/bufpool.h"
 #include "io/handle.h"
@@ -31,6 +33,8 @@ typedef struct np_uvwire {
     uv_pipe_t pipe;
   } uv;
 } np_uvwire;
+
+static const char pipe_kind[] = "pipe"; /* not a socket */
 
 static np_uvwire *of_wire(np_wire *w) {
   return np_container_of(w, np_uvwire, wire);
@@ -115,8 +119,22 @@ static void on_shutdown(uv_shutdown_t *req, int status) {
   (void)status;  // the peer is gone: reads and writes tell
 }
 
+/* A pipe cannot be shut down, only closed; its handle goes on with a
+ * descriptor of nothing. */
+static int end_pipe(np_uvwire *w) {
+  int fd;
+  int r = uv_fileno((uv_handle_t *)&w->uv, &fd);
+  if (r < 0) return r;
+  int nothing = open("/dev/null", O_WRONLY | O_CLOEXEC);
+  if (nothing < 0) return uv_translate_sys_error(errno);
+  if (dup3(nothing, fd, O_CLOEXEC) < 0) r = uv_translate_sys_error(errno);
+  close(nothing);
+  return r;
+}
+
 static int uvwire_shutdown(np_wire *wire) {
   np_uvwire *w = of_wire(wire);
+  if (w->wire.kind == pipe_kind) return end_pipe(w);
   w->shutdown_req = np_alloc(w->base.host, sizeof(*w->shutdown_req));
   if (!w->shutdown_req) return UV_ENOMEM;
   int r = uv_shutdown(w->shutdown_req, &w->uv.stream, on_shutdown);
@@ -270,7 +288,7 @@ int np_uvwire_open(np_host *h, int fd, np_wire **out) {
   uv_handle_type type = uv_guess_handle(fd);
   if (type == UV_TCP) return create_open(h, fd, type, "tcp", out);
   if (type != UV_NAMED_PIPE) return UV_EINVAL;
-  return create_open(h, fd, type, is_socket(fd) ? "unix" : "pipe", out);
+  return create_open(h, fd, type, is_socket(fd) ? "unix" : pipe_kind, out);
 }
 
 uv_tcp_t *np_uvwire_handle(np_wire *w) { return &of_wire(w)->uv.tcp; }
