@@ -91,6 +91,15 @@ function net.resolve(...)
   return addresses
 end
 
+--- The name of an address.
+---@async
+---@overload async fun(ip: string): string?, neap.Error?
+function net.reverse(...)
+  local ip = args.string("reverse", 1, (...), select("#", ...))
+  core.checkwait()
+  return core.reverse(ip)
+end
+
 -- ---- connecting ------------------------------------------------------------
 
 local function bind_address(bind)

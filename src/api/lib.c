@@ -24,6 +24,7 @@
 #include "io/poll.h"
 #include "io/process.h"
 #include "io/signal.h"
+#include "io/reverse.h"
 #include "io/stream.h"
 #include "io/tcp.h"
 #include "io/udp.h"
@@ -110,7 +111,7 @@ void np_lib_open(lua_State *L, np_host *h) {
   static void (*const parts[])(lua_State *, np_host *) = {
       np_stream_open,   np_tcp_open,     np_listener_open, np_dns_open,
       np_fdstream_open, np_memwire_open, np_poll_open,     np_pipe_open,
-      np_udp_open,      np_signal_open,  np_process_open,
+      np_udp_open,      np_signal_open,  np_process_open,  np_reverse_open,
   };
   np_host_attach(L, h); /* pushes neap.core */
   np_setfuncs(L, h, funcs);
