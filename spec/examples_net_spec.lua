@@ -27,6 +27,7 @@ end
 
 -- A web server on a free port while the command runs; it says its port first.
 local WITH_WEB_SERVER = [[
+command -v python3 >/dev/null || exit 127
 dir=$(mktemp -d) && mkfifo "$dir/out" && mkdir "$dir/web" &&
 echo "the page" > "$dir/web/page.txt" && exec 3<>"$dir/out" &&
 { python3 -u -m http.server 0 --bind 127.0.0.1 --directory "$dir/web" >&3 2>/dev/null & } &&
