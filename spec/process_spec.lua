@@ -441,6 +441,21 @@ describe("a child of the command", function()
   end)
 end)
 
+describe("in a stock Lua", function()
+  it("a child that does not read its input ends nothing", function()
+    local out, err = child.run_stock([[
+      local neap = require "neap"
+      neap.run(function()
+        local result = neap.process.run({ "true" }, { input = ("x"):rep(1 << 20) })
+        print(result.code, neap.process.run({ "kill", "-PIPE", neap.process.id() }).code)
+      end)
+    ]])
+
+    assert.equal("", err)
+    assert.equal("0\t0\n", out)
+  end)
+end)
+
 describe("process.id", function()
   it("is our own", function()
     local file <close> = io.open("/proc/self/stat")

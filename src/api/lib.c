@@ -6,6 +6,7 @@
 
 #include <lauxlib.h>
 #include <lualib.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -152,6 +153,14 @@ static int host__gc(lua_State *L) {
   return 0;
 }
 
+/* A peer or a child that is gone is an error, not the end of the process;
+ * a handler of the application's stays. */
+static void ignore_sigpipe(void) {
+  struct sigaction now;
+  if (sigaction(SIGPIPE, NULL, &now) < 0 || now.sa_handler != SIG_DFL) return;
+  signal(SIGPIPE, SIG_IGN);
+}
+
 int luaopen_neap(lua_State *L) {
   if (np_host_of(L)) {
     lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
@@ -173,6 +182,7 @@ int luaopen_neap(lua_State *L) {
     return luaL_error(L, "cannot open a loop: %s", uv_strerror(err));
   }
   *box = h;
+  ignore_sigpipe();
   np_lib_open(L, h);
   return 1;
 }
