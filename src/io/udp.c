@@ -130,11 +130,9 @@ static const np_handle_class handle_class = {udp_shut, udp_destroy};
 
 /* [..] -> [.. UdpSocket], closed so far */
 static np_udp *create(lua_State *L, np_host *h, int by_name) {
-  np_udp_box *box = lua_newuserdatauv(L, sizeof(*box), 2);
+  np_udp_box *box = lua_newuserdatauv(L, sizeof(*box), NP_UDP_NVALUES);
   *box = (np_udp_box){.tag = &np_udp_class};
   np_class_set(L, &np_udp_class);
-  lua_createtable(L, 2 * NP_UDP_CACHE, 0);
-  lua_setiuservalue(L, -2, NP_UDP_CACHED);
   lua_pushvalue(L, by_name);
   lua_setiuservalue(L, -2, NP_UDP_BY_NAME);
   np_udp *u = np_alloc(h, sizeof(*u));

@@ -22,8 +22,10 @@ enum {
 
 /* User values of the userdata. */
 enum {
-  NP_UDP_CACHED = 1, /* list: address tables, then host texts */
-  NP_UDP_BY_NAME,    /* function(method, socket, ...): resolves, and calls */
+  NP_UDP_BY_NAME = 1, /* function(method, socket, ...): resolves, and calls */
+  NP_UDP_PEER,        /* the address tables of `peers` */
+  NP_UDP_TARGET = NP_UDP_PEER + NP_UDP_CACHE, /* the texts of `targets` */
+  NP_UDP_NVALUES = NP_UDP_TARGET + NP_UDP_CACHE - 1
 };
 
 typedef union np_udp_addr {

@@ -100,6 +100,16 @@ void np_udp_recv_closed(np_udp *u) {
 
 /* ---- taking ------------------------------------------------------------ */
 
+/* Compares all the bytes, as words: the addresses have no other. */
+static bool is_same(const np_udp_addr *a, const np_udp_addr *b) {
+  uint32_t x[7], y[7], differ = 0;
+  _Static_assert(sizeof(x) == sizeof(*a), "an address has 7 words");
+  memcpy(x, a, sizeof(x));
+  memcpy(y, b, sizeof(y));
+  for (int i = 0; i < 7; i++) differ |= x[i] ^ y[i];
+  return differ == 0;
+}
+
 /* [..] -> [.. table] */
 static void push_peer(lua_State *L, np_udp *u, const np_udp_addr *peer) {
   const struct sockaddr_in6 *in6 = &peer->in6;
@@ -109,17 +119,15 @@ static void push_peer(lua_State *L, np_udp *u, const np_udp_addr *peer) {
                                        : (char *)&in6->sin6_addr + 12,
          sizeof(last));
   unsigned i = (ntohl(last) ^ ntohs(in6->sin6_port)) % NP_UDP_CACHE;
-  lua_getiuservalue(L, SELF, NP_UDP_CACHED);
-  if (memcmp(&u->peers[i], peer, sizeof(*peer)) == 0) {
-    lua_rawgeti(L, -1, i + 1);
-  } else {
-    np_addr_push(L, &peer->sa, sizeof(*peer));
-    memset(&u->peers[i], 0, sizeof(*peer));  // while what follows may raise
-    lua_pushvalue(L, -1);
-    lua_rawseti(L, -3, i + 1);
-    u->peers[i] = *peer;
+  int slot = NP_UDP_PEER + (int)i;
+  if (is_same(&u->peers[i], peer)) {
+    lua_getiuservalue(L, SELF, slot);
+    return;
   }
-  lua_replace(L, -2);
+  np_addr_push(L, &peer->sa, sizeof(*peer));
+  lua_pushvalue(L, -1);
+  lua_setiuservalue(L, SELF, slot);
+  u->peers[i] = *peer;
 }
 
 static int recv_finish(lua_State *L, np_wait *w) {

@@ -25,16 +25,23 @@ static const np_udp_addr *find_target(lua_State *L, np_udp *u, int host,
   if (t->host == text && t->port == port) return &t->addr;
   struct sockaddr_storage addr;
   if (np_addr_parse(text, port, &addr) < 0) return NULL;
-  t->host = NULL;  // while what follows may raise
-  lua_getiuservalue(L, SELF, NP_UDP_CACHED);
   lua_pushvalue(L, host);
-  lua_rawseti(L, -2, NP_UDP_CACHE + i + 1);
-  lua_pop(L, 1);
+  lua_setiuservalue(L, SELF, NP_UDP_TARGET + (int)i);
   memcpy(&t->addr, &addr, sizeof(t->addr));
   np_udp_to_native(u, &t->addr);
   t->port = port;
   t->host = text;
   return &t->addr;
+}
+
+/* The target of send if it was seen before: what almost every call is. */
+static const np_udp_addr *find_known(lua_State *L, np_udp *u) {
+  if (lua_type(L, HOST) != LUA_TSTRING) return NULL;
+  const char *text = lua_tostring(L, HOST);
+  lua_Integer port = lua_tointeger(L, PORT);
+  unsigned i = (unsigned)(((uintptr_t)text >> 4) ^ (unsigned)port);
+  np_udp_target *t = &u->targets[i % NP_UDP_CACHE];
+  return t->host == text && t->port == port && port != 0 ? &t->addr : NULL;
 }
 
 static int by_name_finish(lua_State *L, int status, lua_KContext context) {
@@ -153,9 +160,10 @@ static const np_wait_class settled_class = {
  * connected socket); false if the host is a name. */
 static bool take_arguments(lua_State *L, np_udp *u, uv_buf_t *buf,
                            const np_udp_addr **to) {
-  buf->base = (char *)np_checkstring(L, DATA, &buf->len);
-  *to = NULL;
-  if (lua_isnoneornil(L, HOST)) return true;
+  buf->base = (char *)lua_tolstring(L, DATA, &buf->len);
+  if (!buf->base) np_checkstring(L, DATA, NULL);  // raises
+  *to = find_known(L, u);
+  if (*to || lua_isnoneornil(L, HOST)) return true;
   np_checkstring(L, HOST, NULL);
   *to = find_target(L, u, HOST, (int)np_checkinteger(L, PORT, 0, 65535));
   return *to != NULL;
