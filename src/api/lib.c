@@ -18,6 +18,9 @@
 #include "core/task.h"
 #include "io/dns.h"
 #include "io/fdstream.h"
+#include "io/file.h"
+#include "io/fs.h"
+#include "io/fsdir.h"
 #include "io/handle.h"
 #include "io/listener.h"
 #include "io/memwire.h"
@@ -29,6 +32,7 @@
 #include "io/stream.h"
 #include "io/tcp.h"
 #include "io/udp.h"
+#include "io/work.h"
 
 /* ---- the Lua modules --------------------------------------------------- */
 
@@ -113,6 +117,7 @@ void np_lib_open(lua_State *L, np_host *h) {
       np_stream_open,   np_tcp_open,     np_listener_open, np_dns_open,
       np_fdstream_open, np_memwire_open, np_poll_open,     np_pipe_open,
       np_udp_open,      np_signal_open,  np_process_open,  np_reverse_open,
+      np_work_open,     np_fs_open,      np_file_open,     np_fsdir_open,
   };
   np_host_attach(L, h); /* pushes neap.core */
   np_setfuncs(L, h, funcs);

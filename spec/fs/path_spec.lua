@@ -1,0 +1,285 @@
+local case = require("spec.support.case")
+local child = require("spec.support.child")
+local expect = require("spec.support.expect")
+local neap = require("neap")
+local temp = require("spec.support.temp")
+
+local fs = neap.fs
+local it = case.it
+
+local function names(iterator)
+  local list = {}
+  for name, kind in iterator do
+    table.insert(list, name .. " " .. kind)
+  end
+  table.sort(list)
+  return list
+end
+
+describe("fs", function()
+  it("writes, appends and reads whole files", function()
+    local dir <close> = temp.dir()
+    local data = ("\0\1\2\255"):rep(100000)
+
+    assert.is_true(fs.write_file(dir / "a", data))
+    assert.is_true(fs.write_file(dir / "a", "end", { append = true }))
+
+    assert.equal(data .. "end", fs.read_file(dir / "a"))
+    assert.equal("", fs.read_file("/dev/null"))
+  end)
+
+  it("reads a file whose size the system does not know", function()
+    assert.is_truthy(fs.read_file("/proc/self/status"):find("Pid:"))
+  end)
+
+  it("gives a file the mode it is asked for", function()
+    local dir <close> = temp.dir()
+
+    assert(fs.write_file(dir / "a", "", { mode = 384 }))
+    assert.equal(384, fs.stat(dir / "a").mode)
+    assert(fs.chmod(dir / "a", 416))
+    assert(fs.write_file(dir / "a", "x", { atomic = true }))
+
+    assert.equal(416, fs.stat(dir / "a").mode)
+  end)
+
+  it("keeps a link when it replaces a file atomically", function()
+    local dir <close> = temp.dir()
+    assert(fs.write_file(dir / "a", "old"))
+    assert(fs.symlink("a", dir / "link"))
+
+    assert(fs.write_file(dir / "link", "new", { atomic = true }))
+
+    assert.equal("link", fs.lstat(dir / "link").type)
+    assert.equal("new", fs.read_file(dir / "a"))
+    assert.same({ "a file", "link link" }, names(assert(fs.scandir(dir.path))))
+  end)
+
+  it("leaves the old or the new content when it is killed", function()
+    local dir <close> = temp.dir()
+    local a, b = ("a"):rep(300000), ("b"):rep(300000)
+    assert(fs.write_file(dir / "f", a))
+    for i = 1, 8 do
+      child.run_as(("timeout -s KILL 0.0%d %%s"):format(i + 1), [[
+        local fs = require("neap").fs
+        while true do
+          assert(fs.write_file(arg[1], ("b"):rep(300000), { atomic = true }))
+          assert(fs.write_file(arg[1], ("a"):rep(300000), { atomic = true }))
+        end
+      ]], dir / "f")
+
+      local data = fs.read_file(dir / "f")
+
+      assert.is_true(data == a or data == b, "torn: " .. #data)
+    end
+  end)
+
+  it("says what things are", function()
+    local dir <close> = temp.dir()
+    assert(fs.write_file(dir / "a", "12345"))
+    assert(fs.symlink("a", dir / "link"))
+    assert(fs.link(dir / "a", dir / "hard"))
+    assert(fs.utime(dir / "a", 1000.5, 2000.25))
+
+    local stat = fs.stat(dir / "link")
+
+    assert.same({ "file", 5, 2, 1000.5, 2000.25 },
+      { stat.type, stat.size, stat.nlink, stat.atime, stat.mtime })
+    assert.equal("link", fs.lstat(dir / "link").type)
+    assert.equal("a", fs.readlink(dir / "link"))
+    assert.equal(fs.realpath(dir.path) .. "/a", fs.realpath(dir / "link"))
+    assert.equal("directory", fs.stat(dir.path).type)
+    assert.equal("char", fs.stat("/dev/null").type)
+  end)
+
+  it("tells what exists", function()
+    local dir <close> = temp.dir()
+    assert(fs.symlink("nothing", dir / "link"))
+
+    assert.is_true(fs.exists(dir.path))
+    assert.is_false(fs.exists(dir / "no"))
+    assert.is_false(fs.exists(dir / "link"))
+  end)
+
+  it("copies, and replaces unless told not to", function()
+    local dir <close> = temp.dir()
+    assert(fs.write_file(dir / "a", "new", { mode = 448 }))
+    assert(fs.write_file(dir / "b", "old content"))
+
+    local ok, err = fs.copy(dir / "a", dir / "b", { exclusive = true })
+    assert.is_nil(ok)
+    assert.equal("EEXIST", err.code)
+    assert.equal(dir / "b", err.to)
+    assert(fs.copy(dir / "a", dir / "b"))
+
+    assert.equal("new", fs.read_file(dir / "b"))
+    assert.equal(448, fs.stat(dir / "b").mode)
+  end)
+
+  it("renames and removes", function()
+    local dir <close> = temp.dir()
+    assert(fs.write_file(dir / "a", "x"))
+
+    assert(fs.rename(dir / "a", dir / "b"))
+    assert(fs.remove(dir / "b"))
+
+    assert.same({}, names(assert(fs.scandir(dir.path))))
+    assert.equal("ENOENT", select(2, fs.remove(dir / "b")).code)
+  end)
+
+  it("takes names that are not UTF-8", function()
+    local dir <close> = temp.dir()
+    local name = "\xff\xfe name\n"
+
+    assert(fs.write_file(dir / name, "x"))
+
+    assert.same({ name .. " file" }, names(assert(fs.scandir(dir.path))))
+    assert.equal("x", fs.read_file(dir / name))
+  end)
+
+  it("makes directories with their parents", function()
+    local dir <close> = temp.dir()
+
+    assert.equal("ENOENT", select(2, fs.mkdir(dir / "a/b/c")).code)
+    assert(fs.mkdir(dir / "a/b/c", { parents = true }))
+    assert(fs.mkdir(dir / "a/b/c", { parents = true }))
+
+    assert.equal("directory", fs.stat(dir / "a/b/c").type)
+    assert.equal("EEXIST", select(2, fs.mkdir(dir / "a")).code)
+    assert(fs.write_file(dir / "file", ""))
+    assert.equal("ENOTDIR", select(2, fs.mkdir(dir / "file/x", { parents = true })).code)
+  end)
+
+  it("makes temporary files and directories", function()
+    local dir <close> = temp.dir()
+
+    local file <close>, path = fs.mkstemp(dir / "t-")
+    local sub = assert(fs.mkdtemp(dir / "d-"))
+
+    assert(file:write("x"))
+    assert.equal("x", fs.read_file(path))
+    assert.equal(dir / "t-", path:sub(1, -7))
+    assert.equal(dir / "d-", sub:sub(1, -7))
+    assert.equal(384, fs.stat(path).mode)
+  end)
+
+  it("refuses unknown options", function()
+    expect.bad_argument("#2 to 'mkdir'", "unknown option 'parent'", function()
+      fs.mkdir("x", { parent = true })
+    end)
+  end)
+end)
+
+describe("fs.scandir", function()
+  it("gives more entries than one batch holds", function()
+    local dir <close> = temp.dir()
+    for i = 1, 1500 do
+      local plain = assert(io.open(dir / ("a-rather-long-name-" .. i), "w"))
+      plain:close()
+    end
+
+    assert.equal(1500, #names(assert(fs.scandir(dir.path))))
+  end)
+
+  it("can be closed before its end", function()
+    local entries <close> = assert(fs.scandir("/proc"))
+
+    assert.is_string((entries()))
+    entries:close()
+
+    assert.is_nil((entries()))
+  end)
+
+  it("says what it could not open", function()
+    local entries, err = fs.scandir("/nowhere")
+    assert.is_nil(entries)
+    assert.equal("scandir", err.op)
+  end)
+end)
+
+describe("fs.walk", function()
+  it("gives everything below, and follows no link", function()
+    local dir <close> = temp.dir()
+    assert(fs.mkdir(dir / "a/b", { parents = true }))
+    assert(fs.write_file(dir / "a/b/c", ""))
+    assert(fs.symlink("/", dir / "a/link"))
+
+    local found = names(assert(fs.walk(dir.path)))
+
+    assert.same({
+      dir / "a directory", dir / "a/b directory", dir / "a/b/c file", dir / "a/link link",
+    }, found)
+  end)
+
+  it("stops at close", function()
+    local dir <close> = temp.dir()
+    assert(fs.mkdir(dir / "a"))
+    local entries = assert(fs.walk(dir.path))
+
+    entries:close()
+
+    assert.is_nil((entries()))
+  end)
+end)
+
+describe("fs.rmdir", function()
+  it("removes an empty directory only, unless recursive", function()
+    local dir <close> = temp.dir()
+    assert(fs.mkdir(dir / "a/b", { parents = true }))
+
+    assert.equal("ENOTEMPTY", select(2, fs.rmdir(dir / "a")).code)
+    assert(fs.rmdir(dir / "a", { recursive = true }))
+
+    assert.is_false(fs.exists(dir / "a"))
+  end)
+
+  it("does not follow links", function()
+    local dir <close> = temp.dir()
+    assert(fs.mkdir(dir / "kept"))
+    assert(fs.write_file(dir / "kept/file", "x"))
+    assert(fs.mkdir(dir / "a"))
+    assert(fs.symlink(dir / "kept", dir / "a/link"))
+
+    assert(fs.rmdir(dir / "a", { recursive = true }))
+
+    assert.equal("x", fs.read_file(dir / "kept/file"))
+    assert(fs.symlink(dir / "kept", dir / "link"))
+    assert.is_nil((fs.rmdir(dir / "link", { recursive = true })))
+    assert.equal("x", fs.read_file(dir / "kept/file"))
+  end)
+
+  it("copes with a tree that is deeper than a path may be long", function()
+    local dir <close> = temp.dir()
+    local ok = os.execute(([[cd '%s' && i=0 && while [ $i -lt 60 ]; do
+      d=%s; mkdir -p $d && cd -P $d || exit 1; i=$((i+1)); done]]):format(
+      dir.path, ("d/"):rep(100)))
+    assert(ok)
+    local depth = 0
+    for _ in assert(fs.walk(dir.path)) do
+      depth = depth + 1
+    end
+
+    assert.is_true(depth >= 6000, tostring(depth))
+    assert(fs.rmdir(dir / "d", { recursive = true }))
+  end)
+end)
+
+describe("requests about files", function()
+  it("leave threads to the resolution of names", function()
+    local dir <close> = temp.dir()
+    assert(os.execute("mkfifo " .. dir / "fifo"))
+    local tasks = {}
+    for i = 1, 8 do
+      tasks[i] = neap.spawn(fs.open, dir / "fifo", "w")
+    end
+    neap.sleep(0)
+
+    assert(neap.net.resolve("localhost"))
+
+    for _, task in ipairs(tasks) do
+      task:cancel()
+    end
+    neap.wait(tasks)
+    local _ <close> = assert(fs.open(dir / "fifo", "r+")) -- behind all of them
+  end)
+end)
