@@ -209,10 +209,13 @@ static const np_wait_class next_class = {
 };
 
 static int next_datagram(lua_State *L) {
-  lua_settop(L, 0);
-  lua_pushvalue(L, lua_upvalueindex(UP_SOCKET));
-  np_udp *u = ((np_udp_box *)lua_touserdata(L, SELF))->udp;
-  np_checkwait(L, np_gethost(L));
+  np_udp_box *box = lua_touserdata(L, lua_upvalueindex(UP_SOCKET));
+  np_udp *u = box->udp;
+  np_checkwait(L, u ? u->base.host : np_gethost(L));
+  if (lua_touserdata(L, SELF) != box) {  // not called by a loop
+    lua_settop(L, 0);
+    lua_pushvalue(L, lua_upvalueindex(UP_SOCKET));
+  }
   if (!u || u->closed) {
     lua_pushnil(L);
     return 1;
@@ -221,13 +224,15 @@ static int next_datagram(lua_State *L) {
   return n == 2 && lua_isnil(L, -2) ? lua_error(L) : n;
 }
 
-/* datagrams(): an iterator that ends when the socket is closed. */
+/* datagrams(): an iterator that ends when the socket is closed, and the socket
+ * as what a loop hands to it. */
 int np_udp_m_datagrams(lua_State *L) {
   np_udp_self(L);
   for (int i = 1; i < UP_SOCKET; i++) lua_pushvalue(L, lua_upvalueindex(i));
   lua_pushvalue(L, SELF);
   lua_pushcclosure(L, next_datagram, UP_SOCKET);
-  return 1;
+  lua_pushvalue(L, SELF);
+  return 2;
 }
 
 int np_udp_m_dropped(lua_State *L) {
