@@ -38,5 +38,5 @@ end
 neap.gather {
   neap.spawn(produce, 6),
   neap.spawn(consume, "a", 0.02),
-  neap.spawn(consume, "b", 0.03),
+  neap.spawn(consume, "b", 0.05),
 }

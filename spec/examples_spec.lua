@@ -68,7 +68,9 @@ describe("the example", function()
     end
     table.sort(items)
     assert.same({ "item 1", "item 2", "item 3", "item 4", "item 5", "item 6" }, items)
-    assert.same({ "all 6 items are done", "a stops", "b stops" }, { table.unpack(lines, 7) })
+    local last = { table.unpack(lines, 7) }
+    table.sort(last) -- who stops first is a matter of time
+    assert.same({ "a stops", "all 6 items are done", "b stops" }, last)
   end)
 
   it("tour shows everything it announces", function()
