@@ -16,6 +16,7 @@
 #include "base/err.h"
 #include "core/loop.h"
 #include "core/task.h"
+#include "io/stdwire.h"
 
 static const char *progname = "neap";
 
@@ -290,6 +291,7 @@ int main(int argc, char **argv) {
     return EXIT_FAILURE;
   }
   if (args.version) printf("neap %s on %s\n", NP_VERSION, LUA_RELEASE);
+  np_stdwire_reserve();
   signal(SIGPIPE, SIG_IGN);
   raise_descriptors(&host);
   lua_State *L = lua_newstate(np_pool_alloc, &host);

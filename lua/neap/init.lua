@@ -38,6 +38,9 @@ local core = require("neap.core")
 ---@field every fun(seconds: number): async fun(): integer
 ---@field task_local fun(default?: any): neap.TaskLocal
 ---@field is_cancelled fun(err: any): boolean
+---@field stdin neap.Stream
+---@field stdout neap.Stream
+---@field stderr neap.Stream
 local neap = {}
 
 neap.version = "0.1.0"
@@ -155,6 +158,7 @@ if core.is_command then
     if close then
       neap.exit(code)
     end
+    core.flush_all()
     exit(code)
   end)
 end
@@ -188,6 +192,8 @@ local late = {
   wait_for = "combine",
 }
 
+local streams = { stdin = true, stdout = true, stderr = true }
+
 local submodules = {}
 for _, name in ipairs({
   "fs", "http", "loop", "net", "process", "protocol", "signal", "sync", "testing", "thread", "tls",
@@ -205,6 +211,8 @@ return setmetatable(neap, {
     if late[name] then
       local module = require("neap." .. late[name])
       value = module[name] or module.new
+    elseif streams[name] then
+      value = require("neap.stdio")[name]
     elseif submodules[name] then
       value = require("neap." .. name)
     end

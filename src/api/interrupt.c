@@ -8,6 +8,7 @@
 
 #include "core/loop.h"
 #include "core/task.h"
+#include "io/tty.h"
 #include "io/signal.h"
 
 static void on_signal(uv_signal_t *handle, int signum) {
@@ -19,7 +20,10 @@ static void on_signal(uv_signal_t *handle, int signum) {
     np_loop_kick(h);
     return;
   }
-  if (s->signum) _exit(128 + signum);
+  if (s->signum) {
+    np_tty_restore();
+    _exit(128 + signum);
+  }
   s->signum = signum;
   if (!h->main_done) {
     np_task_cancel(h, h->main);

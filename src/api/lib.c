@@ -32,6 +32,7 @@
 #include "io/stream.h"
 #include "io/tcp.h"
 #include "io/udp.h"
+#include "io/tty.h"
 #include "io/work.h"
 
 /* ---- the Lua modules --------------------------------------------------- */
@@ -118,6 +119,7 @@ void np_lib_open(lua_State *L, np_host *h) {
       np_fdstream_open, np_memwire_open, np_poll_open,     np_pipe_open,
       np_udp_open,      np_signal_open,  np_process_open,  np_reverse_open,
       np_work_open,     np_fs_open,      np_file_open,     np_fsdir_open,
+      np_tty_open,
   };
   np_host_attach(L, h); /* pushes neap.core */
   np_setfuncs(L, h, funcs);

@@ -29,6 +29,11 @@ static void end_wait(np_swait *w) {
   if (np_timer_running(&w->timer)) np_timer_stop(h, &w->timer);
   np_list_remove(&w->link);
   if (w->outside) np_unforever(h);
+  np_stream *s = w->stream;
+  if (s->lazy && w == &s->reader && s->reading) {
+    s->reading = false;
+    s->wire->cls->stop(s->wire);
+  }
 }
 
 void np_stream_wake(np_swait *w, int status) {
@@ -361,6 +366,9 @@ static const luaL_Reg methods[] = {
     {"peername", np_stream_m_peername},
     {"sockname", np_stream_m_sockname},
     {"fileno", np_stream_m_fileno},
+    {"isatty", np_stream_m_isatty},
+    {"winsize", np_stream_m_winsize},
+    {"raw", np_stream_m_raw},
     {"close", stream_close},
     {"abort", stream_abort},
     {"closed", stream_closed},

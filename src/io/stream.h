@@ -59,6 +59,7 @@ struct np_stream {
   bool closing : 1;      /* closed for Lua */
   bool discarding : 1;   /* closed: what arrives is dropped until the end */
   bool wire_closing : 1; /* wire->close was called */
+  bool lazy : 1;         /* the wire delivers only while a task waits */
   lua_Number timeout;    /* of reads and writes, seconds; HUGE_VAL: none */
   np_swait reader;       /* the one task that may wait for bytes */
   np_buf sending;        /* under way: the wire reads it */
@@ -201,6 +202,9 @@ int np_stream_m_peername(lua_State *L);
 int np_stream_m_sockname(lua_State *L);
 int np_stream_m_fileno(lua_State *L);
 int np_stream_m_tostring(lua_State *L);
+int np_stream_m_isatty(lua_State *L);
+int np_stream_m_winsize(lua_State *L);
+int np_stream_m_raw(lua_State *L);
 
 void np_stream_open(lua_State *L, np_host *h);
 

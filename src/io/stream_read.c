@@ -66,7 +66,7 @@ void np_stream_consume(np_stream *s, size_t n) {
   } else {
     np_buf_consume(&s->in, n);
   }
-  if (!s->reading && left <= NP_STREAM_HIGH / 2) np_stream_start(s);
+  if (!s->reading && !s->lazy && left <= NP_STREAM_HIGH / 2) np_stream_start(s);
 }
 
 /* ---- the wait ---------------------------------------------------------- */

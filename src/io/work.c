@@ -67,15 +67,17 @@ void np_work_submit(np_work *w) {
   start_or_queue(w);
 }
 
-void np_work_cancel(np_work *w) {
+bool np_work_cancel(np_work *w) {
   w->cancelled = true;
-  if (np_list_linked(&w->link)) {
+  bool waits = np_list_linked(&w->link);
+  if (waits) {
     np_list_remove(&w->link);
     np_handle_unlist(&w->base);
     np_uv_closed(&w->base);
   } else {
     uv_cancel((uv_req_t *)&w->req);
   }
+  return waits;
 }
 
 /* ---- life -------------------------------------------------------------- */

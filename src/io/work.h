@@ -37,9 +37,9 @@ void np_work_init(lua_State *L, np_host *h, np_work *w);
 /* Runs it as soon as a thread may be had. */
 void np_work_submit(np_work *w);
 
-/* Not needed any more: what has not begun does not run, and then `done` may
- * not be called. Idempotent. */
-void np_work_cancel(np_work *w);
+/* Not needed any more. True: it has not begun, will not run, and `done` will
+ * not be called. */
+bool np_work_cancel(np_work *w);
 
 /* Files with bytes that are not handed to the system yet: see file.c. */
 np_link *np_work_dirty(np_work *w);
