@@ -3,8 +3,9 @@
 --
 --   neap examples/chat.lua [host [port]]
 --
--- Prints where it listens. Connect with `nc 127.0.0.1 8888`, several times.
--- Ctrl-C says goodbye to everybody and ends it.
+-- Prints where it listens. Connect with `neap examples/console_client.lua`,
+-- several times. Its own console takes commands: `who` prints the live tasks,
+-- `quit` or Ctrl-C says goodbye to everybody and ends it.
 local neap = require("neap")
 
 local clients = {} -- the queue of lines for each
@@ -19,9 +20,7 @@ end
 
 local function send_lines(stream, queue)
   for text in queue:items() do
-    if not stream:write(text) then
-      return
-    end
+    stream:write(text)
   end
 end
 
@@ -47,8 +46,21 @@ local function chat(stream)
 end
 
 local server <close> = assert(neap.net.serve(arg[1] or "127.0.0.1", arg[2] or 8888, chat))
-print(("listening on %s:%d"):format(server:address().host, server:address().port))
-io.stdout:flush()
+neap.stdout:write(("listening on %s:%d\n"):format(server:address().host, server:address().port))
+
+local function console()
+  for line in neap.stdin:lines() do
+    if line == "quit" then
+      server:close()
+    elseif line == "who" then
+      for _, task in ipairs(neap.tasks()) do
+        neap.stdout:write(tostring(task), "\n")
+      end
+    end
+  end
+end
+
+neap.spawn(console):set_daemon(true) -- it need not end
 pcall(server.serve_forever, server) -- Ctrl-C cancels it
 
 neap.shield(function()

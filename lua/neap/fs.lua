@@ -4,6 +4,7 @@
 --- `op` and `path`.
 local args = require("neap.args")
 local core = require("neap.core")
+local watch = require("neap.watch")
 
 local fs = {}
 
@@ -212,6 +213,23 @@ function fs.walk(...)
     return nil, err
   end
   return setmetatable({ _pending = {}, _dir = dir, _path = path }, Walk)
+end
+
+local watch_options = { recursive = args.option.boolean }
+
+--- An iterator of events `{ path =, kind = }` about a file, or a directory and
+--- what is in it; with `recursive`, also what is further below. After the kind
+--- `overflow` anything may have happened.
+---@async
+---@param path string
+---@param opts { recursive: boolean? }?
+---@return neap.Watch? events
+---@return neap.Error? err
+function fs.watch(...)
+  local path, opts = ...
+  path = args.string("watch", 1, path, select("#", ...))
+  opts = args.options("watch", 2, opts, watch_options)
+  return watch.new(path, opts.recursive)
 end
 
 return fs
