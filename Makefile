@@ -25,14 +25,17 @@ LUA := $(shell command -v lua5.4 || command -v lua54 || echo lua)
 
 WARNINGS   = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes
 C_FLAGS    = -std=c11 -D_GNU_SOURCE -DNP_VERSION='"$(VERSION)"' $(WARNINGS) \
+             -DNP_MODULES='"$(PREFIX)/lib/lua/5.4/neap"' \
              -fPIC -Isrc $(PKG_CFLAGS) $(CFLAGS) $(CPPFLAGS)
 LIBS       = $(PKG_LIBS) -lm -lpthread
 CLANG_FORMAT = $(or $(shell command -v clang-format-14 2>/dev/null),clang-format)
 
+include src/proto/build.mk
 LIB_SRC  := $(wildcard $(addprefix src/,$(addsuffix /*.c,\
-              base core io thread proto api)))
-LUA_SRC  := $(shell find lua -name '*.lua' 2>/dev/null | LC_ALL=C sort)
-LUA_DIRS := $(shell find lua -type d 2>/dev/null)
+              base core io thread api)))
+LUA_SRC  := $(filter-out $(LUA_LEFT_OUT),\
+              $(shell find lua -name '*.lua' | LC_ALL=C sort))
+LUA_DIRS := $(shell find lua -type d)
 C_FILES  := $(shell find src -name '*.[ch]' | LC_ALL=C sort)
 LIB_OBJ  := $(LIB_SRC:src/%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/lua_sources.o
 MAIN_OBJ := $(BUILD)/obj/main.o
@@ -41,14 +44,15 @@ EXAMPLES := $(patsubst %.c,$(BUILD)/%,$(wildcard examples/*.c))
 BENCHES  := $(patsubst %.c,$(BUILD)/%,$(wildcard bench/l*.c bench/limits/*.c))
 
 PRODUCTS := $(BUILD)/neap $(BUILD)/neap.so $(BUILD)/libneap.a \
-            $(BUILD)/libneap.so $(BUILD)/neap.pc
+            $(BUILD)/libneap.so $(BUILD)/neap.pc $(PROTO_SO)
 AGAIN    = $(MAKE) -s --no-print-directory
+.DEFAULT_GOAL := all
 
 all: $(PRODUCTS) ## build the command, the Lua module and the C library
 
 run: ## install what is missing, build, and run the tour (RUN=script.lua)
 	@.ci/deps build
-	+@$(AGAIN) $(BUILD)/neap
+	+@$(AGAIN) $(BUILD)/neap proto
 	@$(BUILD)/neap $(RUN)
 
 test: ## install what is missing, build, and run the specs (SPEC=spec/sync)
@@ -83,31 +87,18 @@ bench-count: all $(BENCHES) ## count instructions per operation, against the lim
 deps: ## install what building, testing and lint need (apt)
 	@.ci/deps build test lint
 
-install: all ## install below $(DESTDIR)$(PREFIX)
-	install -D -m 755 $(BUILD)/neap $(DESTDIR)$(PREFIX)/bin/neap
-	install -D -m 755 $(BUILD)/neap.so $(DESTDIR)$(PREFIX)/lib/lua/5.4/neap.so
-	install -D -m 644 $(BUILD)/libneap.a $(DESTDIR)$(PREFIX)/lib/libneap.a
-	install -D -m 755 $(BUILD)/libneap.so $(DESTDIR)$(PREFIX)/lib/libneap.so.0
-	ln -sf libneap.so.0 $(DESTDIR)$(PREFIX)/lib/libneap.so
-	install -D -m 644 $(BUILD)/neap.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig/neap.pc
-	install -D -m 644 src/neap.h $(DESTDIR)$(PREFIX)/include/neap.h
-
-uninstall: ## remove what install put there
-	cd $(DESTDIR)$(PREFIX) && rm -f bin/neap lib/lua/5.4/neap.so \
-	  lib/libneap.a lib/libneap.so lib/libneap.so.0 lib/pkgconfig/neap.pc \
-	  include/neap.h
-
 clean: ## remove what was built
 	rm -rf $(BUILD)
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | \
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile src/api/install.mk | \
 	  expand -t 14
 
 specs-ready: all $(EMBED) $(EXAMPLES)
+proto: $(PROTO_SO)
 
 $(BUILD)/neap: $(MAIN_OBJ) $(BUILD)/libneap.a
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(Q)$(CC) -rdynamic $(LDFLAGS) -o $@ $^ $(LIBS)
 
 # Loaded by an interpreter that has the symbols of Lua.
 $(BUILD)/neap.so: $(LIB_OBJ)
@@ -118,12 +109,6 @@ $(BUILD)/libneap.so: $(LIB_OBJ)
 
 $(BUILD)/libneap.a: $(LIB_OBJ)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
-
-$(BUILD)/neap.pc: Makefile
-	$(Q)mkdir -p $(@D) && printf '%s\n' 'Name: neap' 'Version: $(VERSION)' \
-	  'Description: embeddable async scripting host for Lua' \
-	  'Requires: $(LUA_PC) libuv' 'Libs: -L$(PREFIX)/lib -lneap' \
-	  'Libs.private: -lm -lpthread' 'Cflags: -I$(PREFIX)/include' > $@
 
 $(BUILD)/obj/%.o: src/%.c Makefile
 	$(if $(PKG_LIBS),,$(error Lua 5.4 or libuv is missing: try "make deps"))
@@ -139,13 +124,14 @@ $(BUILD)/lua_sources.c: src/embed.lua $(LUA_SRC) $(LUA_DIRS)
 	$(Q)$(LUA) src/embed.lua $@ $(LUA_SRC)
 
 # Programs in C: those that the specs run, the examples, the benchmarks.
-BUILD_PROGRAM = mkdir -p $(@D) && $(CC) $(C_FLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+BUILD_PROGRAM = mkdir -p $(@D) && $(CC) -rdynamic $(C_FLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 $(EMBED): $(BUILD)/%: spec/%.c $(BUILD)/libneap.a
 	$(Q)$(BUILD_PROGRAM)
 $(EXAMPLES) $(BENCHES): $(BUILD)/%: %.c $(BUILD)/libneap.a
 	$(Q)$(BUILD_PROGRAM)
 
+include src/api/install.mk
 -include $(patsubst %.o,%.d,$(LIB_OBJ) $(MAIN_OBJ))
 .DELETE_ON_ERROR:
 .PHONY: all run test asan lint fmt examples bench bench-count deps install \
-  uninstall clean help specs-ready
+  uninstall clean help specs-ready proto

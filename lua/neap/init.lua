@@ -203,7 +203,7 @@ end
 
 --- What this build can do.
 ---@type table<string, boolean>
-neap.features = { http = submodules.http, threads = submodules.thread, tls = submodules.tls }
+neap.features = { http = submodules.http, thread = submodules.thread, tls = submodules.tls }
 
 return setmetatable(neap, {
   __index = function(self, name)
@@ -215,6 +215,8 @@ return setmetatable(neap, {
       value = require("neap.stdio")[name]
     elseif submodules[name] then
       value = require("neap." .. name)
+    elseif submodules[name] == false then
+      error(("this neap was built without '%s' (see neap.features)"):format(name), 2)
     end
     if value ~= nil then
       self[name] = value

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/proto.h"
 #include "api/sources.h"
 #include "base/class.h"
 #include "base/err.h"
@@ -132,6 +133,7 @@ void np_lib_open(lua_State *L, np_host *h) {
   if (h->yieldable_require) np_require_open(L, h);
   lua_setfield(L, -2, "neap.core");
   preload_sources(L);
+  np_proto_open(L, h);
   run_init(L);
   lua_pushvalue(L, -1);
   lua_setfield(L, -3, "neap");
