@@ -1,0 +1,197 @@
+--- Header fields: names in any case, values in the order in which they came.
+---
+--- Besides the methods, `headers["Content-Type"]` is a field's first value, and
+--- assigning to it sets the field; a field that has the name of a method (none
+--- that is in use has) is reached by the methods alone.
+local args = require("neap.args")
+
+local headers = {}
+
+---@class neap.http.Headers
+---@field package _names string[]  as written
+---@field package _keys string[]  in lower case
+---@field package _values string[]
+---@operator len: integer  how many fields
+local Headers = { __name = "Headers" }
+local methods = {}
+
+-- Three lists of one length: the i-th field is _names[i] with _values[i].
+
+--- The first value of a field, or nil.
+---@overload fun(self: neap.http.Headers, name: string): string?
+function methods.get(self, name)
+  if type(name) ~= "string" then
+    args.refuse("get", 1, name, 1, "string")
+  end
+  name = name:lower()
+  local keys = self._keys
+  for i = 1, #keys do
+    if keys[i] == name then
+      return self._values[i]
+    end
+  end
+  return nil
+end
+
+--- All values of a field, in order; empty if there is none.
+---@overload fun(self: neap.http.Headers, name: string): string[]
+function methods.get_all(self, ...)
+  local name = args.string("get_all", 1, (...), select("#", ...)):lower()
+  local found = {}
+  for i, key in ipairs(self._keys) do
+    if key == name then
+      found[#found + 1] = self._values[i]
+    end
+  end
+  return found
+end
+
+local function append(self, name, key, value)
+  local n = #self._names + 1
+  self._names[n], self._keys[n], self._values[n] = name, key, tostring(value)
+end
+
+--- Adds the value, or each value of a list.
+local function append_all(self, name, key, value)
+  if type(value) ~= "table" then
+    return append(self, name, key, value)
+  end
+  for _, one in ipairs(value) do
+    append(self, name, key, one)
+  end
+end
+
+local function remove(self, key)
+  local names, keys, values = self._names, self._keys, self._values
+  local kept = 0
+  for i = 1, #keys do
+    if keys[i] ~= key then
+      kept = kept + 1
+      names[kept], keys[kept], values[kept] = names[i], keys[i], values[i]
+    end
+  end
+  for i = kept + 1, #keys do
+    names[i], keys[i], values[i] = nil, nil, nil
+  end
+end
+
+--- Adds a value, or those of a list, to those that a field has.
+---@overload fun(self: neap.http.Headers, name: string, value: string|number|list)
+function methods.add(self, ...)
+  local name, value = ...
+  name = args.string("add", 1, name, select("#", ...))
+  if value == nil then
+    args.refuse("add", 2, value, select("#", ...), "value")
+  end
+  append_all(self, name, name:lower(), value)
+end
+
+--- Makes this value, or these of a list, the only ones of a field; nil removes
+--- it.
+---@overload fun(self: neap.http.Headers, name: string, value: string|number|list|nil)
+function methods.set(self, ...)
+  local name, value = ...
+  name = args.string("set", 1, name, select("#", ...))
+  local key = name:lower()
+  remove(self, key)
+  if value ~= nil then
+    append_all(self, name, key, value)
+  end
+end
+
+--- Removes a field with all its values.
+---@overload fun(self: neap.http.Headers, name: string)
+function methods.remove(self, ...)
+  local name = args.string("remove", 1, (...), select("#", ...))
+  remove(self, name:lower())
+end
+
+function Headers:__index(name)
+  local method = methods[name]
+  if method or type(name) ~= "string" then
+    return method
+  end
+  return methods.get(self, name)
+end
+
+function Headers:__newindex(name, value)
+  methods.set(self, name, value)
+end
+
+function Headers:__len()
+  return #self._names
+end
+
+--- Gives each field's name, as it is written, and value.
+function Headers:__pairs()
+  local i = 0
+  return function()
+    i = i + 1
+    return self._names[i], self._values[i]
+  end
+end
+
+function Headers:__tostring()
+  return ("Headers (%d)"):format(#self)
+end
+
+-- ---- making ------------------------------------------------------------------
+
+local function adopt(names, keys, values)
+  return setmetatable({ _names = names, _keys = keys, _values = values }, Headers)
+end
+
+--- Of three lists of one length, which belong to it from then on.
+headers.adopt = adopt
+
+---@param value any
+---@return boolean
+function headers.is(value)
+  return getmetatable(value) == Headers
+end
+
+local function by_name(a, b)
+  return tostring(a) < tostring(b)
+end
+
+local function add_table(self, fields)
+  local names = {}
+  for name in pairs(fields) do
+    if type(name) == "string" then
+      names[#names + 1] = name
+    end
+  end
+  table.sort(names, by_name)
+  for _, name in ipairs(names) do
+    append_all(self, name, name:lower(), fields[name])
+  end
+end
+
+--- Fields of a table of names and values (a list of values repeats the name),
+--- or of a list of `{ name, value }`, or a copy of other Headers.
+---@overload fun(fields?: table): neap.http.Headers
+function headers.new(...)
+  local fields = ...
+  local self = adopt({}, {}, {})
+  if fields == nil then
+    return self
+  end
+  args.table("new", 1, fields, select("#", ...))
+  if headers.is(fields) then
+    for name, value in pairs(fields) do
+      append(self, name, name:lower(), value)
+    end
+    return self
+  end
+  for i = 1, #fields do
+    local field = fields[i]
+    if type(field) ~= "table" or type(field[1]) ~= "string" or field[2] == nil then
+      args.fail("new", 1, ("{ name, value } expected at index %d"):format(i))
+    end
+    append_all(self, field[1], field[1]:lower(), field[2])
+  end
+  add_table(self, fields)
+  return self
+end
+
+return headers
