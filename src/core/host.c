@@ -71,10 +71,10 @@ static void make_slots(lua_State *L, np_host *h) {
 /* [.. core] -> [.. core]  Every part of the core adds its functions. */
 static void open_parts(lua_State *L, np_host *h) {
   static void (*const parts[])(lua_State *, np_host *) = {
-      np_coro_open,    np_scope_open, np_task_open,  np_future_open,
-      np_tasklib_open, np_timer_open, np_loop_open,  np_callback_open,
-      np_failure_open, np_waitq_open, np_multi_open, np_group_open,
-      np_debug_open,
+      np_coro_open,    np_scope_open, np_task_open, np_future_open,
+      np_tasklib_open, np_timer_open, np_loop_open, np_callback_open,
+      np_failure_open, np_waitq_open, np_gate_open, np_multi_open,
+      np_group_open,   np_debug_open,
   };
   for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) parts[i](L, h);
 }

@@ -5,18 +5,14 @@
  * lies on the woken task's own stack, so nobody can take it and nothing is
  * allocated. A task that was cancelled is not in the queue any more.
  */
+#include "core/waitq.h"
+
 #include <lauxlib.h>
 #include <stdio.h>
 
 #include "base/class.h"
 #include "base/err.h"
 #include "core/open.h"
-#include "core/task.h"
-
-typedef struct np_waitq {
-  np_link tasks; /* np_task.own.u.queue */
-  uint32_t count;
-} np_waitq;
 
 /* The stack of a parked task. */
 enum { SELF = 1, WHAT, TICKET, PARKED_TOP = TICKET };
@@ -37,14 +33,14 @@ static void leave(np_task *t) {
   queue_of(t)->count--;
 }
 
-static bool waitq_cancel(np_wait *w) {
+bool np_waitq_cancel(np_wait *w) {
   np_task *t = task_of(w);
-  if (t->own.flag) return false; /* park_always */
+  if (t->own.flag) return false; /* always */
   leave(t);
   return true;
 }
 
-static void waitq_drop(np_wait *w) { leave(task_of(w)); }
+void np_waitq_drop(np_wait *w) { leave(task_of(w)); }
 
 /* wake has put the value in the place of self. */
 static int waitq_finish(lua_State *L, np_wait *w) {
@@ -54,7 +50,30 @@ static int waitq_finish(lua_State *L, np_wait *w) {
 }
 
 static const np_wait_class waitq_class = {
-    "wait queue", waitq_describe, waitq_cancel, waitq_finish, waitq_drop};
+    "wait queue", waitq_describe, np_waitq_cancel, waitq_finish, np_waitq_drop};
+
+void np_waitq_init(np_waitq *q) {
+  np_list_init(&q->tasks);
+  q->count = 0;
+}
+
+int np_waitq_park(lua_State *L, np_host *h, np_waitq *q,
+                  const np_wait_class *cls, bool always) {
+  np_task *t = h->current;
+  t->own.flag = always;
+  np_list_append(&q->tasks, &t->own.u.queue);
+  q->count++;
+  return np_park(L, h, &t->own.wait, cls);
+}
+
+np_task *np_waitq_wake(np_waitq *q) {
+  np_link *l = np_list_first(&q->tasks);
+  if (!l) return NULL;
+  np_task *t = np_container_of(l, np_task, own.u.queue);
+  leave(t);
+  np_wake(&t->own.wait);
+  return t;
+}
 
 static int park(lua_State *L, bool always) {
   np_host *h = np_gethost(L);
@@ -64,11 +83,7 @@ static int park(lua_State *L, bool always) {
   else
     np_checkwait(L, h);
   lua_settop(L, PARKED_TOP);
-  np_task *t = h->current;
-  t->own.flag = always;
-  np_list_append(&q->tasks, &t->own.u.queue);
-  q->count++;
-  return np_park(L, h, &t->own.wait, &waitq_class);
+  return np_waitq_park(L, h, q, &waitq_class, always);
 }
 
 static int waitq_park(lua_State *L) { return park(L, false); }
@@ -79,21 +94,18 @@ static int waitq_park_always(lua_State *L) { return park(L, true); }
 /* wake([value]) -> true, ticket | false when nobody waits */
 static int waitq_wake(lua_State *L) {
   np_waitq *q = np_checkself(L);
-  np_link *l = np_list_first(&q->tasks);
-  if (!l) {
+  np_task *t = np_waitq_wake(q);
+  if (!t) {
     lua_pushboolean(L, 0);
     return 1;
   }
-  np_task *t = np_container_of(l, np_task, own.u.queue);
   lua_State *co = t->leaf;
-  leave(t);
   lua_settop(L, 2);
   lua_xmove(L, co, 1);
   lua_replace(co, SELF);
   lua_pushboolean(L, 1);
   lua_pushvalue(co, TICKET);
   lua_xmove(co, L, 1);
-  np_wake(&t->own.wait);
   return 2;
 }
 
@@ -112,8 +124,7 @@ static const np_class waitq_class_ = {"WaitQueue", methods, NULL};
 
 static int waitq_new(lua_State *L) {
   np_waitq *q = lua_newuserdatauv(L, sizeof *q, 0);
-  np_list_init(&q->tasks);
-  q->count = 0;
+  np_waitq_init(q);
   np_class_set(L, &waitq_class_);
   return 1;
 }
@@ -147,7 +158,6 @@ static int checkturn(lua_State *L) {
 }
 
 static const luaL_Reg funcs[] = {{"checkturn", checkturn},
-
                                  {"waitq", waitq_new},
                                  {"settle", settle},
                                  {NULL, NULL}};
