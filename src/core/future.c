@@ -181,6 +181,7 @@ static int await_future(lua_State *L, np_host *h, np_future *f, bool shielded) {
   np_task *t = h->current;
   if (f == &t->future)
     return np_raise(L, "INVALID_STATE", "a task cannot await itself");
+  if (f->state == NP_SUCCEEDED && f->nresults == 0) return 0;
   if (f->state != NP_PENDING) return np_future_results(L, 1);
   t->own.flag = shielded;
   np_watch_start(&t->own.u.watch, f, await_fire);

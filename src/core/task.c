@@ -364,14 +364,13 @@ void np_checkwait(lua_State *L, np_host *h) {
 
 static int park_k(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
-  np_wait *w = (np_wait *)ctx;
-  np_host *h = np_gethost(L);
-  np_task *t = h->current;
+  np_task *t = (np_task *)ctx;
+  np_wait *w = t->wait;
   t->wait = NULL;
   w->busy = false;
   if (t->interrupted) {
     t->interrupted = false;
-    return np_scope_raise(L, h, t);
+    return np_scope_raise(L, np_task_host(t), t);
   }
   return w->cls->finish(L, w);
 }
@@ -386,7 +385,7 @@ int np_park(lua_State *L, np_host *h, np_wait *w, const np_wait_class *cls) {
   t->cancel_sent = false;
   t->streak = 0;
   h->parking = true;
-  return lua_yieldk(L, 0, (lua_KContext)w, park_k);
+  return lua_yieldk(L, 0, (lua_KContext)t, park_k);
 }
 
 int np_park_ready(lua_State *L, np_host *h, np_wait *w,

@@ -8,7 +8,8 @@ local lock = {}
 
 ---@class neap.Lock: neap.Guarded
 ---@field acquire async fun(self: neap.Lock)  waits until the lock is ours
----@field release fun(self: neap.Lock)  hands it to the first who waits; any task may; raises `INVALID_STATE` if it is not held
+---@field release fun(self: neap.Lock)  hands it to the first who waits; any task may do that;
+--- raises `INVALID_STATE` if it is not held
 ---@field private _gate table
 local Lock = { __name = "Lock" }
 Lock.__index = Lock

@@ -9,7 +9,8 @@ local semaphore = {}
 
 ---@class neap.Semaphore: neap.Guarded
 ---@field acquire async fun(self: neap.Semaphore)  waits until a permit is ours
----@field release fun(self: neap.Semaphore)  gives one back, to the first who waits; raises `INVALID_STATE` if a bounded one is released too often
+---@field release fun(self: neap.Semaphore)  gives one back, to the first who waits;
+--- raises `INVALID_STATE` if a bounded one is released too often
 ---@field private _gate table
 local Semaphore = { __name = "Semaphore" }
 Semaphore.__index = Semaphore
