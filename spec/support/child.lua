@@ -5,7 +5,8 @@ local function quote(word)
   return "'" .. word:gsub("'", "'\\''") .. "'"
 end
 
-local function interpreter()
+--- The interpreter that runs the specs.
+function child.interpreter()
   local lowest = 0
   while arg[lowest - 1] do
     lowest = lowest - 1
@@ -63,7 +64,7 @@ end
 function child.run_as(pattern, script, ...)
   local path = os.tmpname()
   write(path, script)
-  local out, err, code = child.shell(pattern, { interpreter(), path, ... })
+  local out, err, code = child.shell(pattern, { child.interpreter(), path, ... })
   os.remove(path)
   return out, err, code
 end
