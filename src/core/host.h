@@ -12,6 +12,7 @@
 
 #include "base/list.h"
 #include "core/alloc.h"
+#include "core/limits.h"
 #include "core/timer.h"
 #include "core/wait.h"
 
@@ -59,6 +60,9 @@ struct np_host {
   bool chain_ok;      /* Lua can yield at each level below `running` */
   bool parking;       /* a yield under way is a wait, not the script's own */
   np_coro *no_coro;   /* extra space of a coroutine without a record */
+
+  /* what scripts may take: limits.c */
+  np_limits limits;
 
   /* the ready queue and its turns: loop.c */
   np_task *ready_head, *ready_tail;

@@ -1,0 +1,33 @@
+/*
+ * limits.h: what a script may take of its host: memory, time without a wait,
+ * and how many tasks, handles, timers and processes live at once. limits.c
+ * keeps the numbers and the refusals of memory; hook.h is what stops code.
+ */
+#ifndef NP_LIMITS_H
+#define NP_LIMITS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct np_host np_host;
+
+typedef struct np_limits { /* 0 is "none" everywhere */
+  size_t memory;           /* bytes: the Lua state's and our C buffers together;
+                              only for a state that the host made */
+  double time;             /* seconds a task may hold the loop */
+  double preempt; /* seconds after which a computing task lets others run
+                     (0.010 for --preempt); 0: never */
+  uint32_t tasks, handles, timers, processes; /* how many may live at once */
+  int signum; /* the POSIX timer's signal; 0: SIGRTMIN+4 or the first free */
+} np_limits;
+
+/*
+ * Sets all limits of a host between np_host_init and np_host_finish, outside
+ * or inside of its tasks; what lives already stays. Plain: 0, UV_EINVAL for a
+ * number out of range (a NaN or a negative one, times over a day, a signal
+ * that is none or that is in use), or what the system said when it made the
+ * timer, and then nothing has changed.
+ */
+int np_limits_set(np_host *h, const np_limits *limits);
+
+#endif
