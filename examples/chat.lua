@@ -3,11 +3,10 @@
 --
 --   neap examples/chat.lua [host [port]]
 --
--- Prints where it listens. Connect with `neap examples/console_client.lua`,
--- several times. Its own console takes commands: `who` prints the live tasks,
--- `quit` or Ctrl-C says goodbye to everybody and ends it.
+-- Prints where it listens. Connect with `neap examples/console_client.lua`. Its
+-- own console takes commands: `who` prints the live tasks, `quit` or Ctrl-C says
+-- goodbye to everybody and ends it.
 local neap = require("neap")
-
 local clients = {} -- the queue of lines for each
 
 local function broadcast(text)
@@ -24,22 +23,15 @@ local function send_lines(stream, queue)
   end
 end
 
-local function receive_lines(stream)
-  local peer = stream:peername()
-  while true do
-    local line = stream:readline()
-    if not line or line == "quit" then
-      return
-    end
-    broadcast(("%s:%d: %s\n"):format(peer.host, peer.port, line))
-  end
-end
-
 local function chat(stream)
-  local queue <close> = neap.sync.queue(100)
+  local peer, queue <close> = stream:peername(), neap.sync.queue(100)
   clients[stream] = queue
   local sender = neap.spawn(send_lines, stream, queue)
-  receive_lines(stream)
+  local line = stream:readline()
+  while line and line ~= "quit" do
+    broadcast(("%s:%d: %s\n"):format(peer.host, peer.port, line))
+    line = stream:readline()
+  end
   clients[stream] = nil
   queue:close()
   neap.await(sender)
@@ -48,7 +40,7 @@ end
 local server <close> = assert(neap.net.serve(arg[1] or "127.0.0.1", arg[2] or 8888, chat))
 neap.stdout:write(("listening on %s:%d\n"):format(server:address().host, server:address().port))
 
-local function console()
+neap.spawn(function()
   for line in neap.stdin:lines() do
     if line == "quit" then
       server:close()
@@ -58,11 +50,8 @@ local function console()
       end
     end
   end
-end
-
-neap.spawn(console):set_daemon(true) -- it need not end
+end):set_daemon(true) -- it need not end
 pcall(server.serve_forever, server) -- Ctrl-C cancels it
-
 neap.shield(function()
   broadcast("* the server ends\n")
   server:close(0.1)

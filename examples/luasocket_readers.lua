@@ -1,13 +1,11 @@
--- Sockets of another library on neap's loop: LuaSocket listens on two ports,
--- accepts through add_reader, and each connection is read through a future that
--- a reader sets. What comes goes back in upper case; other tasks run beside it.
+-- Sockets of another library: LuaSocket listens on two ports, accepts through
+-- add_reader, and each connection is read through a future that a reader sets.
+-- What comes goes back in upper case; other tasks run beside it.
 --
 --   neap examples/luasocket_readers.lua [port port]
---
--- Prints the two ports, and a line when a client comes and goes. Ctrl-C ends it.
--- Needs LuaSocket (Debian: lua-socket). Try `nc 127.0.0.1 8881`.
-local neap = require("neap")
-local socket = require("socket")
+-- Prints the ports, and when a client comes and goes. Ctrl-C ends it. Needs
+-- LuaSocket (Debian: lua-socket). Try `nc 127.0.0.1 8881`.
+local neap, socket = require("neap"), require("socket")
 local loop = neap.loop
 
 --- The next bytes; "" at the end. The future is set once the socket is ready.
@@ -25,12 +23,11 @@ local function send(client, data)
   local sent = 0
   while sent < #data do
     local last, problem, partly = client:send(data, sent + 1)
-    sent = last or partly
-    if problem == "timeout" then
-      neap.wait_writable(client:getfd())
-    elseif problem then
+    if problem and problem ~= "timeout" then
       return
     end
+    sent = last or partly
+    neap.wait_writable(client:getfd())
   end
 end
 

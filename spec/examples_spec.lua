@@ -1,5 +1,6 @@
 --- Runs each example as its head comment says, and checks what it prints.
 local child = require("spec.support.child")
+local neap = require("neap")
 
 --- What an example says that it prints: the indented lines of its comment that
 --- follow the word "Prints".
@@ -33,6 +34,24 @@ local function lines_of(text)
   end
   return lines
 end
+
+describe("the examples", function()
+  it("are read in a minute: each has fewer than 60 lines", function()
+    local folders = { examples = "", ["examples/asyncio"] = "^(%-%-.-\n)[^%-]" }
+    for folder, head in pairs(folders) do
+      for name in assert(neap.fs.scandir(folder)) do
+        if name:find("%.lua$") then
+          local text = assert(neap.fs.read_file(folder .. "/" .. name))
+          if head ~= "" then -- that of a tutorial has its whole output
+            text = text:sub(#text:match(head) + 1)
+          end
+          local lines = select(2, text:gsub("\n", ""))
+          assert.is_true(lines < 60, ("%s/%s has %d"):format(folder, name, lines))
+        end
+      end
+    end
+  end)
+end)
 
 describe("the example", function()
   for _, name in ipairs({

@@ -5,10 +5,7 @@
 -- Run: neap examples/asyncio/raw_sockets.lua [port port]
 -- Prints the ports, and who comes, what they send and who goes; "closed" after
 -- Ctrl-C. Needs LuaSocket (Debian: lua-socket). Try it with upper_client.lua.
-local neap = require "neap"
-local socket = require "socket"
-
-io.stdout:setvbuf("line")
+local neap, socket = require "neap", require "socket"
 local loop = neap.loop
 
 --- A future of what `read` returns once the socket is ready.
@@ -49,22 +46,20 @@ local function handle_incoming(sock)
   while true do
     local conn = when_ready(sock, function() return sock:accept() end):await()
     if conn then
-      local name = ("client of %d"):format(port)
-      print("accepted " .. name)
+      print("accepted client of " .. port)
       conn:settimeout(0)
-      neap.spawn(handle_data_ready, conn, name)
+      neap.spawn(handle_data_ready, conn, "client of " .. port)
     end
   end
 end
 
-local one, two = build_listen_socket(arg[1] or 8080), build_listen_socket(arg[2] or 8081)
-local servers = { neap.spawn(handle_incoming, one), neap.spawn(handle_incoming, two) }
+io.stdout:setvbuf("line")
+local sockets = { build_listen_socket(arg[1] or 8080), build_listen_socket(arg[2] or 8081) }
+local servers = neap.spawn(neap.map, sockets, handle_incoming)
 neap.signal.wait("INT")
-for _, task in ipairs(servers) do
-  task:cancel()
-end
-neap.wait(servers)
-for _, sock in ipairs { one, two } do
+servers:cancel()
+neap.wait { servers }
+for _, sock in ipairs(sockets) do
   loop.remove_reader(sock:getfd())
   sock:close()
 end
