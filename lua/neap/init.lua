@@ -131,6 +131,13 @@ neap.stats = core.stats
 ---@type fun(): string
 neap.dump = core.dump
 
+--- Switches debug mode on or off, and tells whether it was on: warnings of tasks
+--- that hold the loop for more than 0.1 s, of what is collected unclosed and of
+--- tasks that still wait when the host closes; tracebacks tell where tasks were
+--- spawned. `neap --debug` and NEAP_DEBUG=1 switch it on from the start.
+---@type fun(on?: boolean): boolean
+neap.debug = core.debug
+
 ---@type fun(n: integer): string
 neap.random_bytes = core.random_bytes
 ---@type fun(): integer

@@ -7,7 +7,7 @@
 #include "base/class.h"
 #include "base/err.h"
 #include "core/open.h"
-#include "core/task.h"
+#include "core/trace.h"
 
 static int count_handle(lua_State *L, const char *name, lua_Integer n) {
   lua_pushinteger(L, n);
@@ -44,9 +44,9 @@ static void add_task(lua_State *L, np_task *t, int list) {
   lua_pushfstring(L, ": %s%s%s%s\n", np_task_status(t), *wait ? " on " : "",
                   wait, t->daemon ? " (daemon)" : "");
   if (t == np_task_host(t)->current)
-    luaL_traceback(L, L, NULL, 1);
+    np_trace_push(L, L, 1);
   else
-    np_task_traceback(L, t);
+    np_trace_task(L, t);
   lua_concat(L, 3);
   lua_rawseti(L, list, n + 1);
 }

@@ -15,7 +15,7 @@
 
 #include "base/class.h"
 #include "base/err.h"
-#include "core/task.h"
+#include "core/trace.h"
 
 /* ---- watchers ---------------------------------------------------------- */
 
@@ -124,6 +124,7 @@ int np_future_results(lua_State *L, int idx) {
   lua_getiuservalue(L, idx, NP_UV_VALUE);
   if (f->state != NP_SUCCEEDED) {
     np_future_retrieved(L, idx);
+    if (f->is_task) np_trace_awaited(L, np_future_host(f), idx);
     return lua_error(L);
   }
   if (f->nresults == 1) return 1;
@@ -139,12 +140,39 @@ static np_task *await_task(np_wait *w) {
   return np_container_of(w, np_task, own.wait);
 }
 
+static const np_wait_class await_class;
+
+/* "task-2" becomes "task-2 > task-3 > sleep": what the awaited task waits for.
+ * It ends where the chain comes back, or the buffer is full. */
+static void follow(np_task *waiter, np_task *t, char *buf, size_t size) {
+  np_task *first = t;
+  while (t->wait && !t->ready) {
+    size_t used = strlen(buf);
+    if (used + 8 >= size) return;
+    used += (size_t)snprintf(buf + used, size - used, " > ");
+    np_future *f = t->own.u.watch.future;
+    if (t->wait->cls != &await_class || !f || !f->is_task) {
+      if (t->wait->cls == &await_class)
+        snprintf(buf + used, size - used, "future");
+      else
+        np_task_describe(t, buf + used, size - used);
+      return;
+    }
+    t = (np_task *)f;
+    np_task_label(t, buf + used, size - used);
+    if (t == first || t == waiter) return;
+  }
+}
+
 static void await_describe(np_wait *w, char *buf, size_t size) {
   np_future *f = await_task(w)->own.u.watch.future;
-  if (f && f->is_task)
-    np_task_label((np_task *)f, buf, size);
-  else
+  if (!f || !f->is_task) {
     snprintf(buf, size, "future");
+    return;
+  }
+  np_task_label((np_task *)f, buf, size);
+  if ((np_task *)f != await_task(w))
+    follow(await_task(w), (np_task *)f, buf, size);
 }
 
 static bool await_cancel(np_wait *w) {

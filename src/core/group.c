@@ -18,6 +18,7 @@
 #include "base/err.h"
 #include "core/open.h"
 #include "core/task.h"
+#include "core/warn.h"
 
 typedef struct np_group {
   np_scope scope; /* in force around the body */
@@ -186,6 +187,7 @@ static int group__close(lua_State *L) {
 static int group__gc(lua_State *L) {
   np_group *g = np_checkself(L);
   if (g->host->closed) return 0;
+  if (!g->closed) np_warn_unclosed(L, g->host);
   abandon(L, g);
   return 0;
 }
@@ -237,6 +239,7 @@ static np_group *group_new(lua_State *L, np_host *h) {
   np_list_init(&g->children);
   np_list_init(&g->failures);
   np_class_set(L, &group_class_);
+  np_warn_made(L, h);
   np_scope_enter(L, h, &g->scope);
   return g;
 }

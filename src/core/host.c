@@ -14,6 +14,7 @@
 #include "core/loop.h"
 #include "core/open.h"
 #include "core/task.h"
+#include "core/warn.h"
 
 void *np_alloc(np_host *h, size_t size) {
   return h->alloc(h->alloc_ud, NULL, 0, size);
@@ -74,7 +75,7 @@ static void open_parts(lua_State *L, np_host *h) {
       np_coro_open,    np_scope_open, np_task_open, np_future_open,
       np_tasklib_open, np_timer_open, np_loop_open, np_callback_open,
       np_failure_open, np_waitq_open, np_gate_open, np_multi_open,
-      np_group_open,   np_debug_open,
+      np_group_open,   np_debug_open, np_warn_open,
   };
   for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) parts[i](L, h);
 }

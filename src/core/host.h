@@ -135,6 +135,9 @@ struct np_host {
   np_link unretrieved;
   np_timer failures_timer; /* weak; for the first in the list */
   bool failures_due;
+  bool debug;                                     /* debug mode: warn.c */
+  void (*on_warning)(void *ud, const char *text); /* NULL: stderr */
+  void *on_warning_ud;
   bool dump_due; /* SIGQUIT asked for a dump of the tasks: debug.c */
 };
 

@@ -17,9 +17,11 @@
 #include "base/err.h"
 #include "core/open.h"
 #include "core/task.h"
+#include "core/warn.h"
 
 enum { TURN_RESUMPTIONS = 256, CHECK_EVERY_MAX = 32 };
 #define TURN_NS UINT64_C(1000000)
+#define SLOW_NS UINT64_C(100000000)
 
 /* ---- the ready queue --------------------------------------------------- */
 
@@ -88,13 +90,28 @@ static void note_turn(np_host *h, uint64_t ns) {
   if (ns > h->longest_turn) h->longest_turn = ns;
 }
 
+/* In debug mode: a task that holds the loop long is warned of. */
+static void resume_watched(np_host *h, np_task *t) {
+  char name[48];
+  np_task_label(t, name, sizeof name);
+  np_task_push(h->scratch, h, t); /* nothing frees it meanwhile */
+  uint64_t start = uv_hrtime();
+  np_task_resume(h, t);
+  uint64_t ns = uv_hrtime() - start;
+  if (ns > SLOW_NS) np_warn_slow(h, name, ns);
+  lua_pop(h->scratch, 1);
+}
+
 /* Runs ready tasks. The clock is read as seldom as the tasks are short. */
 static void drain(np_host *h) {
   uint64_t start = uv_hrtime(), elapsed = 0;
   uint32_t n = 0, look = 1;
   h->draining = true;
   while (h->ready_head) {
-    np_task_resume(h, take_ready(h));
+    if (h->debug)
+      resume_watched(h, take_ready(h));
+    else
+      np_task_resume(h, take_ready(h));
     if (++n == TURN_RESUMPTIONS) break;
     if (n < look) continue;
     elapsed = uv_hrtime() - start;
@@ -253,6 +270,7 @@ static void run_out(np_host *h, double grace) {
 void np_loop_unwind(np_host *h, double grace) {
   h->unwinding = true;
   np_timer_virtual(h, false);
+  if (h->debug && !h->deadlocked) each_task(h, np_warn_waiting);
   each_task(h, cancel_one);
   run_out(h, grace);
   each_task(h, np_task_kill);

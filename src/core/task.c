@@ -17,6 +17,7 @@
 #include "core/anchor.h"
 #include "core/coro.h"
 #include "core/loop.h"
+#include "core/trace.h"
 
 enum {
   STREAK_MAX = 64,
@@ -77,6 +78,7 @@ np_task *np_task_new(lua_State *L, np_host *h, int nargs, int kind,
   np_pushslot(L, h, NP_SLOT_TASK_MT);
   lua_setmetatable(L, -2);
   if (h->current && h->current->has_locals) inherit_locals(L, h, t);
+  if (h->debug) np_trace_spawned(L, -1);
   t->slot = np_take_slot(L, h);
   lua_pushvalue(L, -1);
   lua_xmove(L, h->slots, 1);

@@ -16,6 +16,9 @@ enum {
   NP_EX_TRACE,     /* traceback of the failure */
   NP_EX_TRACE_ERR, /* the error it belongs to */
   NP_EX_LOCALS,    /* values of task_local, never changed in place */
+  NP_EX_CAUSE,     /* traceback of the failed task that it awaited last */
+  NP_EX_CAUSE_ERR, /* and the error */
+  NP_EX_SPAWNED,   /* debug mode: traceback of its spawn */
 };
 
 /* What a failure of the task means. */
@@ -113,16 +116,8 @@ np_task *np_checktask(lua_State *L, np_host *h);
 /* np_checkyield as a question. */
 bool np_canyield(lua_State *L, np_host *h);
 
-/* [.. err] -> [.. err]  Notes the traceback of an error where it is raised;
- * the message handler of every protected call of ours. */
-int np_msgh(lua_State *L);
-
 /* "ready", "running", "waiting" or "done". */
 const char *np_task_status(np_task *t);
-
-/* [.. ] -> [.. text]  Where a task that does not run stands: its coroutines,
- * the innermost first. */
-void np_task_traceback(lua_State *L, np_task *t);
 
 /* What the task waits for, as a text. */
 void np_task_describe(np_task *t, char *buf, size_t size);

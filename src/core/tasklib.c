@@ -10,7 +10,7 @@
 #include "base/err.h"
 #include "core/loop.h"
 #include "core/open.h"
-#include "core/task.h"
+#include "core/trace.h"
 
 /* ---- names and descriptions -------------------------------------------- */
 
@@ -82,40 +82,6 @@ void np_task_setlocals(lua_State *L, int idx) {
   t->has_locals = some;
 }
 
-/* [.. ] -> [.. text]  The traceback of L1, without the base of the task. */
-static void push_traceback(lua_State *L, lua_State *L1, int level) {
-  static const char base[] = "\n\t[C]: in ?";
-  size_t len;
-  luaL_traceback(L, L1, NULL, level);
-  const char *text = lua_tolstring(L, -1, &len);
-  size_t tail = sizeof base - 1;
-  if (len < tail || memcmp(text + len - tail, base, tail) != 0) return;
-  lua_pushlstring(L, text, len - tail);
-  lua_remove(L, -2);
-}
-
-/* [err] -> [err] with its traceback noted for the running task, unless an
- * inner protected call has noted it nearer to its cause. */
-int np_msgh(lua_State *L) {
-  np_host *h = np_gethost(L);
-  np_task *t = h->current;
-  const char *code = np_errcode(L, 1);
-  if (!t || !t->slot || (code && strcmp(code, "CANCELLED") == 0)) return 1;
-  luaL_checkstack(L, 8, NULL);
-  np_task_push(L, h, t);
-  np_task_extra(L, -1);
-  lua_rawgeti(L, -1, NP_EX_TRACE_ERR);
-  bool noted = lua_rawequal(L, -1, 1) && !lua_isnil(L, -1);
-  if (!noted) {
-    push_traceback(L, L, 1);
-    lua_rawseti(L, -3, NP_EX_TRACE);
-    lua_pushvalue(L, 1);
-    lua_rawseti(L, -3, NP_EX_TRACE_ERR);
-  }
-  lua_settop(L, 1);
-  return 1;
-}
-
 /* ---- Task -------------------------------------------------------------- */
 
 static np_task *self_task(lua_State *L) { return np_checkself(L); }
@@ -157,28 +123,13 @@ static int task_waiting_on(lua_State *L) {
   return 1;
 }
 
-void np_task_traceback(lua_State *L, np_task *t) {
-  lua_State *chain[256];
-  int n = 0;
-  for (lua_State *co = t->started ? t->co : NULL; co && n < 256;) {
-    chain[n++] = co;
-    co = co == t->leaf || !t->wait ? NULL : lua_tothread(co, -1);
-  }
-  lua_pushliteral(L, "");
-  while (n-- > 0) {
-    push_traceback(L, chain[n], 0);
-    if (n > 0) lua_pushliteral(L, "\n");
-    lua_concat(L, n > 0 ? 3 : 2);
-  }
-}
-
 static int task_traceback(lua_State *L) {
   np_task *t = self_task(L);
   if (t->future.state == NP_PENDING) {
     if (t == np_task_host(t)->current)
-      push_traceback(L, L, 1);
+      np_trace_push(L, L, 1);
     else
-      np_task_traceback(L, t);
+      np_trace_task(L, t);
     return 1;
   }
   if (lua_getiuservalue(L, 1, NP_UV_EXTRA) != LUA_TTABLE) return 1; /* nil */

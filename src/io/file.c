@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "core/warn.h"
 
 /* ---- requests ---------------------------------------------------------- */
 
@@ -265,6 +266,7 @@ void np_file_push(lua_State *L, np_fsreq *r) {
   np_file **box = lua_newuserdatauv(L, sizeof(*box), 0);
   *box = NULL;
   np_class_set(L, &np_file_class);
+  np_warn_made(L, h);
   const char *path = r->text ? r->text : r->path;
   size_t n = strlen(path) + 1;
   np_file *f = np_alloc(h, sizeof(*f) + n);
@@ -375,6 +377,7 @@ static int file_close(lua_State *L) {
 static int file__gc(lua_State *L) {
   np_file **box = np_checkself(L);
   np_file *f = *box;
+  if (f && !f->closing) np_warn_unclosed(L, f->work.base.host);
   *box = NULL;
   if (f) {
     file_close_all(f);

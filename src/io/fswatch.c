@@ -13,6 +13,7 @@
 
 #include "base/class.h"
 #include "base/err.h"
+#include "core/warn.h"
 #include "io/fs.h"
 #include "io/handle.h"
 
@@ -145,6 +146,7 @@ static int notifier_close(lua_State *L) {
 static int notifier__gc(lua_State *L) {
   notifier **box = np_checkself(L);
   notifier *n = *box;
+  if (n && n->fd >= 0) np_warn_unclosed(L, n->base.host);
   *box = NULL;
   if (n) {
     notifier_close_now(n);
@@ -167,6 +169,7 @@ static int core_notifier(lua_State *L) {
   notifier **box = lua_newuserdatauv(L, sizeof(*box), 0);
   *box = NULL;
   np_class_set(L, &notifier_class);
+  np_warn_made(L, h);
   notifier *n = np_alloc(h, sizeof(*n));
   if (!n) return luaL_error(L, "not enough memory");
   memset(n, 0, sizeof(*n));

@@ -21,6 +21,7 @@
 #include "base/addr.h"
 #include "base/class.h"
 #include "base/err.h"
+#include "core/warn.h"
 #include "io/handle.h"
 #include "io/stream.h"
 #include "io/uvwire.h"
@@ -319,6 +320,7 @@ static int listener_close(lua_State *L) {
 static int listener__gc(lua_State *L) {
   np_listener **box = np_checkself(L);
   np_listener *l = *box;
+  if (l && !l->closed) np_warn_unclosed(L, l->base.host);
   *box = NULL;
   if (l) {
     listener_close_all(l);
@@ -426,6 +428,7 @@ static int core_listener(lua_State *L) {
   np_listener **box = lua_newuserdatauv(L, sizeof(*box), 0);
   *box = NULL;
   np_class_set(L, &np_listener_class);
+  np_warn_made(L, h);
   np_listener *l = np_alloc(h, sizeof(*l));
   if (!l) return luaL_error(L, "not enough memory");
   memset(l, 0, sizeof(*l));

@@ -20,6 +20,7 @@
 
 #include "base/addr.h"
 #include "base/err.h"
+#include "core/warn.h"
 #include "io/bufpool.h"
 
 /* ---- waiting ----------------------------------------------------------- */
@@ -165,6 +166,7 @@ np_stream *np_stream_new(lua_State *L, np_host *h) {
   np_stream_box *box = lua_newuserdatauv(L, sizeof(*box), 0);
   *box = (np_stream_box){.tag = &np_stream_class};
   np_class_set(L, &np_stream_class);
+  np_warn_made(L, h);
   np_stream *s = np_alloc(h, sizeof(*s));
   if (!s) luaL_error(L, "not enough memory");
   *s = (np_stream){
@@ -340,6 +342,7 @@ static int stream_wait_closed(lua_State *L) {
 static int stream__gc(lua_State *L) {
   np_stream_box *box = np_checkself(L);
   np_stream *s = box->stream;
+  if (s && !s->closing) np_warn_unclosed(L, s->base.host);
   box->stream = NULL;
   if (s) {
     np_stream_close(s, false);

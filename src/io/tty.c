@@ -23,6 +23,7 @@
 
 #include "base/class.h"
 #include "base/err.h"
+#include "core/warn.h"
 #include "io/file.h"
 #include "io/stdwire.h"
 #include "io/stream.h"
@@ -232,6 +233,7 @@ static int core_stdio(lua_State *L) {
   int r = np_stdwire_open(L, h, fd, &wire);
   if (r < 0) return luaL_error(L, "not enough memory");
   np_stream_attach(s, wire);
+  np_warn_expected(L, h);
   s->lazy = true;
   s->high = 0;  // a write has gone out when it returns: print may follow
   if (io->streams[fd]) np_release(&io->streams[fd]->base);

@@ -13,6 +13,7 @@
 
 #include "base/addr.h"
 #include "base/err.h"
+#include "core/warn.h"
 
 static int last_error(void) { return uv_translate_sys_error(errno); }
 
@@ -133,6 +134,7 @@ static np_udp *create(lua_State *L, np_host *h, int by_name) {
   np_udp_box *box = lua_newuserdatauv(L, sizeof(*box), NP_UDP_NVALUES);
   *box = (np_udp_box){.tag = &np_udp_class};
   np_class_set(L, &np_udp_class);
+  np_warn_made(L, h);
   lua_pushvalue(L, by_name);
   lua_setiuservalue(L, -2, NP_UDP_BY_NAME);
   np_udp *u = np_alloc(h, sizeof(*u));
@@ -269,6 +271,7 @@ static int udp_close_(lua_State *L) {
 static int udp__gc(lua_State *L) {
   np_udp_box *box = np_checkself(L);
   np_udp *u = box->udp;
+  if (u && !u->closed) np_warn_unclosed(L, u->base.host);
   box->udp = NULL;
   if (u) {
     udp_close(u);
