@@ -75,7 +75,7 @@ static void open_parts(lua_State *L, np_host *h) {
       np_coro_open,    np_scope_open, np_task_open, np_future_open,
       np_tasklib_open, np_timer_open, np_loop_open, np_callback_open,
       np_failure_open, np_waitq_open, np_gate_open, np_multi_open,
-      np_group_open,   np_debug_open, np_warn_open,
+      np_group_open,   np_debug_open, np_warn_open, np_limits_open,
   };
   for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) parts[i](L, h);
 }
@@ -116,6 +116,7 @@ void np_host_detach(np_host *h) {
 }
 
 void np_host_finish(np_host *h, void (*close_handles)(np_host *)) {
+  np_guard_close(h);
   close_handles(h);
   np_loop_close(h);
   while (h->nhandles > 0) uv_run(h->uv, UV_RUN_ONCE);

@@ -12,6 +12,7 @@
 
 #include "base/list.h"
 #include "core/alloc.h"
+#include "core/hook.h"
 #include "core/limits.h"
 #include "core/timer.h"
 #include "core/wait.h"
@@ -61,12 +62,14 @@ struct np_host {
   bool parking;       /* a yield under way is a wait, not the script's own */
   np_coro *no_coro;   /* extra space of a coroutine without a record */
 
-  /* what scripts may take: limits.c */
+  /* what scripts may take, and what stops them: limits.c, hook.c */
   np_limits limits;
+  np_guard guard;
 
   /* the ready queue and its turns: loop.c */
   np_task *ready_head, *ready_tail;
   uint32_t nready;
+  uint32_t look; /* the resumption of a turn that looks at the clock */
   bool draining; /* inside a turn */
   bool polling;  /* between prepare and check: a turn follows */
   bool idle_on;

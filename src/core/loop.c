@@ -105,7 +105,8 @@ static void resume_watched(np_host *h, np_task *t) {
 /* Runs ready tasks. The clock is read as seldom as the tasks are short. */
 static void drain(np_host *h) {
   uint64_t start = uv_hrtime(), elapsed = 0;
-  uint32_t n = 0, look = 1;
+  uint32_t n = 0;
+  h->look = 1;
   h->draining = true;
   while (h->ready_head) {
     if (h->debug)
@@ -113,11 +114,11 @@ static void drain(np_host *h) {
     else
       np_task_resume(h, take_ready(h));
     if (++n == TURN_RESUMPTIONS) break;
-    if (n < look) continue;
+    if (n < h->look) continue;
     elapsed = uv_hrtime() - start;
     if (elapsed >= TURN_NS) break;
     uint64_t ahead = (TURN_NS - elapsed) * n / (elapsed + 1) / 2;
-    look =
+    h->look =
         n + (ahead > CHECK_EVERY_MAX ? CHECK_EVERY_MAX : (uint32_t)ahead + 1);
   }
   h->draining = false;
@@ -127,6 +128,7 @@ static void drain(np_host *h) {
 static void turn(np_host *h) {
   bool worked = h->ready_head != NULL;
   if (h->draining || h->closed) return; /* the loop was run inside a task */
+  if (h->guard.made) np_guard_thread(h);
   if (h->failures_due) np_failures_report(h, false);
   if (h->dump_due) np_dump(h);
   if (worked) drain(h);
@@ -269,6 +271,7 @@ static void run_out(np_host *h, double grace) {
 
 void np_loop_unwind(np_host *h, double grace) {
   h->unwinding = true;
+  if (h->guard.made) np_guard_thread(h);
   np_timer_virtual(h, false);
   if (h->debug && !h->deadlocked) each_task(h, np_warn_waiting);
   each_task(h, cancel_one);

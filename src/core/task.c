@@ -249,24 +249,31 @@ static bool fill_thread(np_host *h, np_task *t) {
   return true;
 }
 
-static int cancelled_error(lua_State *L) {
+int np_task_cancelled_error(lua_State *L) {
   np_task *t = lua_touserdata(L, 1);
   np_scope_pusherror(L, np_task_host(t), t, &t->root);
   return 1;
 }
 
+void np_task_end_with(np_host *h, np_task *t, lua_CFunction make) {
+  lua_State *S = h->scratch;
+  lua_pushcfunction(S, make);
+  lua_pushlightuserdata(S, t);
+  if (lua_pcall(S, 1, 1, 0) != LUA_OK) t->root.cancelled = false;
+  t->failed = true;
+  h->guard.verdict = NP_WANT_NOTHING;
+  task_end(h, t, S, 1);
+}
+
 /* Ends a task that has no coroutine to take its end from. */
 static void end_before_start(np_host *h, np_task *t) {
-  lua_State *S = h->scratch;
   if (t->root.cancelled) {
-    lua_pushcfunction(S, cancelled_error);
-    lua_pushlightuserdata(S, t);
-    if (lua_pcall(S, 1, 1, 0) != LUA_OK) t->root.cancelled = false;
-  } else {
-    lua_pushliteral(S, "not enough memory");
+    np_task_end_with(h, t, np_task_cancelled_error);
+    return;
   }
+  lua_pushliteral(h->scratch, "not enough memory");
   t->failed = true;
-  task_end(h, t, S, 1);
+  task_end(h, t, h->scratch, 1);
 }
 
 /* Makes the task ready for its first lua_resume; false: it ended instead. */
@@ -280,6 +287,14 @@ static bool start(np_host *h, np_task *t) {
   return false;
 }
 
+/* A slice ended that the guard has a part in; true: it ended the task. */
+static bool leave(np_host *h, np_task *t, int status) {
+  t->base.parked = status == LUA_YIELD && h->parking;
+  if (!np_guard_leave(h, t)) return false;
+  np_task_force(h, t, status);
+  return true;
+}
+
 void np_task_resume(np_host *h, np_task *t) {
   int n = 0, nres = 0;
   if (!t->started) {
@@ -287,13 +302,13 @@ void np_task_resume(np_host *h, np_task *t) {
     n = t->nargs + 2;
   }
   lua_State *co = t->co;
-  h->current = t;
-  h->running = co;
   h->chain_ok = true;
   t->base.parked = false;
+  np_task_enter(h, t, co);
   int status = lua_resume(co, h->L, n, &nres);
   h->current = NULL;
   h->running = NULL;
+  if (np_guard_busy(&h->guard) && leave(h, t, status)) return;
   if (status == LUA_YIELD && h->parking) {
     h->parking = false;
     t->base.parked = true;
@@ -407,58 +422,6 @@ void np_wake(np_wait *w) {
   if (!t) return;
   w->task = NULL;
   np_ready(np_task_host(t), t);
-}
-
-/* ---- force ------------------------------------------------------------- */
-
-static void wait_drop(np_task *t) {
-  np_wait *w = t->wait;
-  t->wait = NULL;
-  if (w->task) {
-    if (w->cls->drop)
-      w->cls->drop(w);
-    else
-      w->cls->cancel(w);
-  }
-  w->task = NULL;
-  w->busy = false;
-}
-
-/* Resets the coroutines of a parked task, innermost first. */
-static void close_chain(np_host *h, np_task *t) {
-  lua_State *chain[256]; /* Lua nests fewer than 200 */
-  int n = 0;
-  for (lua_State *co = t->co; co && n < 256; n++) {
-    chain[n] = co;
-    co = co == t->leaf ? NULL : lua_tothread(co, -1);
-  }
-  while (n-- > 0) {
-    h->running = chain[n];
-    np_coro_setparked(h, chain[n], false);
-    np_coro *c = np_getcoro(h, chain[n]);
-    if (c && !c->base) np_coro_leave(h, c);
-    np_closethread(chain[n]);
-  }
-}
-
-void np_task_kill(np_host *h, np_task *t) {
-  if (t == h->current || t->future.state != NP_PENDING) return;
-  np_task *current = h->current;
-  lua_State *running = h->running;
-  bool chain_ok = h->chain_ok;
-  if (t->wait) wait_drop(t);
-  np_unready(h, t);
-  t->root.cancelled = true;
-  if (t->started) {
-    h->current = t;
-    h->chain_ok = false;
-    t->base.exposed = true; /* its stack is not as the pool wants it */
-    close_chain(h, t);
-    h->current = current;
-    h->running = running;
-    h->chain_ok = chain_ok;
-  }
-  end_before_start(h, t);
 }
 
 void np_task_open(lua_State *L, np_host *h) {

@@ -39,11 +39,13 @@ struct np_task {
   np_scope root;
   np_coro base;
   uint64_t order;       /* by age */
+  int64_t memory;       /* bytes its slices took, less what was freed in them */
   uint32_t number;      /* N of task-N or callback-N */
   int slot;             /* in NP_SLOT_LIVE; 0: none */
   int thread_slot;      /* in NP_SLOT_THREADS */
   uint32_t cancel_pass; /* the pass that reached it last */
   uint16_t nargs;       /* before it runs */
+  uint16_t refusals;    /* of memory, close together (limits.c) */
   uint8_t kind;         /* NP_TASK_PLAIN ... */
   uint8_t streak;       /* calls in a row that did not have to wait */
   bool begun : 1;       /* counts as alive */
@@ -101,6 +103,25 @@ void np_task_resume(np_host *h, np_task *t);
 
 /* Ends it by force: `<close>` handlers run, and cannot wait. */
 void np_task_kill(np_host *h, np_task *t);
+
+/* The hook has ended the running task, whatever its slice ended with. */
+void np_task_force(np_host *h, np_task *t, int status);
+
+/* Ends a task whose coroutines are done with what `make` returns, called with
+ * the task as a light userdata. */
+void np_task_end_with(np_host *h, np_task *t, lua_CFunction make);
+/* [task] -> [task, err]  The CANCELLED of its root scope. */
+int np_task_cancelled_error(lua_State *L);
+
+/* A slice of the running task begins. The order matters to the signal handler:
+ * either it sees the slice, or we see that it has stopped the timer. */
+static inline void np_task_enter(np_host *h, np_task *t, lua_State *co) {
+  h->current = t;
+  h->running = co;
+  h->guard.slice++;
+  atomic_signal_fence(memory_order_seq_cst);
+  if (np_guard_busy(&h->guard)) np_guard_enter(h);
+}
 
 /* [.. ] -> [.. userdata] of a live task. */
 void np_task_push(lua_State *L, np_host *h, np_task *t);

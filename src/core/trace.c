@@ -41,7 +41,7 @@ void np_trace_task(lua_State *L, np_task *t) {
   int n = 0;
   for (lua_State *co = t->started ? t->co : NULL; co && n < 256;) {
     chain[n++] = co;
-    co = co == t->leaf || !t->wait ? NULL : lua_tothread(co, -1);
+    co = co == t->leaf || !t->base.parked ? NULL : lua_tothread(co, -1);
   }
   lua_pushliteral(L, "");
   while (n-- > 0) {
