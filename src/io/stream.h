@@ -127,6 +127,16 @@ int np_stream_read_finish(lua_State *L, np_wait *w);
 /* Takes n bytes off the receive buffer. */
 void np_stream_consume(np_stream *s, size_t n);
 
+/* --- writing --- */
+
+/* Sends or queues n > 0 pieces, without waiting; 0, or an error after which
+ * nothing more can be written. Plain. */
+int np_stream_push(np_stream *s, const uv_buf_t *pieces, unsigned n);
+
+/* What a call that pushed with that status returns: true once no more than the
+ * high-water mark is unsent, or nil and an error. **waits** */
+int np_stream_pushed(lua_State *L, np_stream *s, int status);
+
 /* --- what follows is between the stream_*.c files --- */
 
 /* The userdata. The tag makes the check of self a comparison of memory: no

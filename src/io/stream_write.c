@@ -269,6 +269,21 @@ int np_stream_m_shutdown(lua_State *L) {
 
 /* ---- for the modules above --------------------------------------------- */
 
+int np_stream_push(np_stream *s, const uv_buf_t *pieces, unsigned n) {
+  if (s->write_error) return s->write_error;
+  if (s->closing || s->shut) return UV_EPIPE;
+  int r = send_pieces(s, pieces, n);
+  send_queued(s);
+  return r < 0 ? r : s->write_error;
+}
+
+int np_stream_pushed(lua_State *L, np_stream *s, int status) {
+  if (status < 0) return np_stream_fail(L, s, status, "write");
+  np_checkwait(L, s->base.host);
+  np_stream_checkopen(L, s);
+  return wait_sent(L, s, "write", s->high);
+}
+
 /* stream_send(s, data): queues without waiting, also above the mark; returns
  * how much is unsent, or nil and an error. */
 static int core_stream_send(lua_State *L) {

@@ -1,0 +1,283 @@
+--- Sending what a handler returned, or answering what it raised.
+---
+--- Each kind of body has a function that sends it, `send_KIND(context, res)`,
+--- and returns whether the connection can go on. All of them write through the
+--- connection, which frames the body, and leaves it out for HEAD.
+local core = require("neap.core")
+local errors = require("neap.errors")
+local http1 = require("neap.proto.http1")
+local request = require("neap.http.request")
+local response = require("neap.http.response")
+
+local answer = {}
+
+local TYPES = {
+  text = "text/plain; charset=utf-8",
+  html = "text/html; charset=utf-8",
+  json = "application/json",
+  body = "application/octet-stream",
+  stream = "application/octet-stream",
+  events = "text/event-stream",
+}
+
+-- ---- fields ------------------------------------------------------------------
+
+-- What the connection writes itself.
+local framing = { ["content-length"] = true, ["transfer-encoding"] = true, ["content-type"] = true }
+
+--- The Content-Type and the other fields as a list of names and values. What
+--- frames the body is left out, and "Connection: close" is obeyed.
+local function wire_fields(conn, res, default_type)
+  local list, kind, n = {}, res.type or default_type, 0
+  for name, value in pairs(res.headers) do
+    local key = name:lower()
+    if key == "content-type" then
+      kind = value
+    elseif key == "connection" then
+      if value:lower():find("close", 1, true) then
+        conn:last()
+      end
+    elseif not framing[key] then
+      list[n + 1], list[n + 2] = name, value
+      n = n + 2
+    end
+  end
+  return kind, list
+end
+
+answer.wire_fields = wire_fields
+
+local function flat(fields)
+  local list = {}
+  for name, value in pairs(require("neap.http.headers").new(fields)) do
+    list[#list + 1] = name
+    list[#list + 1] = value
+  end
+  return list
+end
+
+-- ---- bodies ------------------------------------------------------------------
+
+--- A text that is there as a whole, compressed if that is wanted.
+local function send_text(context, res, text, default_type)
+  local conn = context.conn
+  local kind, list = wire_fields(conn, res, default_type)
+  if context.server._compress and text and #text >= 1024 then
+    local compress = require("neap.http.compress")
+    local list_of
+    text, list_of = compress.text(context.req, res, kind, text)
+    for _, item in ipairs(list_of or {}) do
+      list[#list + 1] = item
+    end
+  end
+  context.sent = text and #text or 0
+  return conn:respond(res.status, kind, text, list)
+end
+
+--- Begins an answer in pieces; nil if it cannot be sent, false if it has no body.
+local function begin(context, res, default_type, length)
+  local kind, list = wire_fields(context.conn, res, default_type)
+  return context.conn:begin(res.status, kind, length, list)
+end
+
+answer.begin = begin
+
+local function trailers_of(res)
+  local trailers = res.trailers
+  if type(trailers) == "function" then
+    trailers = trailers()
+  end
+  return trailers and flat(trailers) or nil
+end
+
+--- A function that writes data as a part of the body.
+local function writer(context)
+  local conn = context.conn
+  return function(data)
+    if type(data) ~= "string" and type(data) ~= "number" then
+      error("bad argument #1 to 'write' (string expected, got " .. type(data) .. ")", 2)
+    end
+    data = tostring(data)
+    context.sent = context.sent + #data
+    return conn:write(data)
+  end
+end
+
+local function send_stream(context, res)
+  local length = math.tointeger(tonumber(res.headers:get("content-length")))
+  local has_body = begin(context, res, TYPES.stream, length)
+  if has_body == nil then
+    return false
+  elseif has_body then
+    res.stream(writer(context))
+  end
+  return context.conn:finish(trailers_of(res))
+end
+
+--- The text of an event. Line ends in data begin a new line of data; a field
+--- cannot hold one.
+local function event_text(event)
+  if type(event) == "string" then
+    event = { data = event }
+  elseif type(event) ~= "table" then
+    error("bad argument #1 to 'send' (string or table expected, got " .. type(event) .. ")", 3)
+  end
+  local lines = {}
+  for _, name in ipairs({ "event", "id", "retry" }) do
+    local value = event[name]
+    if value ~= nil then
+      if tostring(value):find("[\r\n%z]") then
+        error(("bad argument #1 to 'send' (field '%s' has a line end)"):format(name), 3)
+      end
+      lines[#lines + 1] = ("%s: %s\n"):format(name, value)
+    end
+  end
+  if event.data ~= nil then
+    local data = tostring(event.data):gsub("\r\n", "\n"):gsub("\r", "\n")
+    lines[#lines + 1] = "data: " .. data:gsub("\n", "\ndata: ") .. "\n"
+  end
+  lines[#lines + 1] = "\n"
+  return table.concat(lines)
+end
+
+local function send_events(context, res)
+  if not res.headers:get("cache-control") then
+    res.headers:set("Cache-Control", "no-cache")
+  end
+  local has_body = begin(context, res, TYPES.events)
+  if has_body == nil then
+    return false
+  elseif has_body then
+    local write = writer(context)
+    res.events(function(event)
+      return write(event_text(event))
+    end)
+  end
+  return context.conn:finish()
+end
+
+local function send_websocket(context, res)
+  local conn, req = context.conn, context.req
+  local stream, ws = req._stream, res.websocket
+  if not request.upgrades(req) or (req.headers:get("upgrade") or ""):lower() ~= "websocket" then
+    res.headers:set("Upgrade", "websocket")
+    conn:last()
+    return send_text(context, res, "426 Upgrade Required\n", TYPES.text)
+  end
+  local ok, websocket = pcall(require, "neap.websocket")
+  if not ok then
+    res.status = 501
+    return send_text(context, res, "501 Not Implemented\n", TYPES.text)
+  end
+  local sockets = context.server._sockets
+  conn:detach()
+  context.sent, res.status = 0, 101
+  websocket.accept(req, stream, function(socket, ...)
+    sockets[socket] = true
+    local _ <close> = setmetatable({}, { __close = function() sockets[socket] = nil end })
+    return ws.fn(socket, ...)
+  end, ws.opts)
+  return false
+end
+
+local function send_response(context, res)
+  if res.cookies then
+    require("neap.http.cookies").add(res.headers, res.cookies)
+  end
+  if res.websocket then
+    return send_websocket(context, res)
+  elseif res.stream then
+    return send_stream(context, res)
+  elseif res.events then
+    return send_events(context, res)
+  elseif res.file then
+    return require("neap.http.file").send(context, res)
+  elseif res.json ~= nil then
+    return send_text(context, res, require("neap.http.json").encode(res.json), TYPES.json)
+  end
+  for _, name in ipairs({ "text", "html", "body" }) do
+    if res[name] ~= nil then
+      return send_text(context, res, tostring(res[name]), TYPES[name])
+    end
+  end
+  return send_text(context, res, nil, nil)
+end
+
+-- ---- failures ----------------------------------------------------------------
+
+--- The status for what a handler raised, if that is the client's fault.
+local function client_status(err)
+  local code = errors.code(err)
+  if code == "HTTP" or code == "LIMIT" or code == "TIMEOUT" then
+    local status = math.tointeger(err.status)
+    return status and status >= 400 and status or code == "HTTP" and 400 or code == "LIMIT" and 413
+  end
+  return nil
+end
+
+local function report(req, failure)
+  core.report({
+    message = ("request %s: %s %s failed"):format(req.id, req.method, req.path),
+    error = failure.error,
+    traceback = failure.traceback,
+    handler = true,
+  })
+end
+
+--- Answers a request whose handler raised. Nothing of the error is shown.
+local function send_failure(context, failure)
+  local conn, req = context.conn, context.req
+  local status = client_status(failure.error)
+  if errors.is_cancelled(failure.error) then
+    core.checkwait() -- raises if it is this task that was cancelled
+  end
+  if not status then
+    report(req, failure)
+  end
+  if conn:answered() then
+    req._stream:abort()
+    return false
+  elseif status then
+    context.status = status
+    local text = ("%d %s: %s\n"):format(status, http1.reason(status), failure.error.message)
+    return conn:respond(status, TYPES.text, text)
+  end
+  context.status = 500
+  local text = ("500 Internal Server Error\nRequest: %s\n"):format(req.id)
+  return conn:respond(500, TYPES.text, text, { "X-Request-Id", req.id })
+end
+
+-- ---- sending -----------------------------------------------------------------
+
+local function on_error(err)
+  return { error = err, traceback = debug and debug.traceback("", 2) or "" }
+end
+
+local function send_result(context, result)
+  local res = response.new(result)
+  context.status = res.status
+  local sent = send_response(context, res)
+  context.status = res.status
+  return sent
+end
+
+--- Sends the answer to a request: `result` is what the app returned, or, unless
+--- `ok`, what it raised. Whether the connection can go on.
+---@async
+function answer.send(server, req, conn, ok, result)
+  local context = { server = server, req = req, conn = conn, status = 500, sent = 0 }
+  local sent
+  if ok then
+    ok, sent = xpcall(send_result, on_error, context, result)
+    result = sent
+  end
+  if not ok then
+    sent = send_failure(context, result)
+  end
+  if server._log then
+    server._log(req, req._stream, context.status, context.sent)
+  end
+  return sent
+end
+
+return answer
