@@ -198,6 +198,13 @@ describe("a decompressor", function()
     assert.equal("LIMIT", err.code)
   end)
 
+  it("takes raw data that refer to a stream before their own", function()
+    -- "Hello" as a last block and an empty one; then "Hello" by reference
+    local z <close> = deflate.decompressor("raw")
+    assert.equal("Hello", z:push("\xf3\x48\xcd\xc9\xc9\x07\x00\x00\x00\x00\xff\xff"))
+    assert.equal("Hello", z:push("\xf2\x00\x11\x00\x00\x00\x00\xff\xff"))
+  end)
+
   it("refuses bytes after the end", function()
     for _, kind in ipairs({ "gzip", "deflate", "raw" }) do
       for _, size in ipairs({ 1, 1000 }) do

@@ -28,7 +28,7 @@ PROTO_SO    := $(PROTO:%=$(PROTO_DIR)/%.so)
 PROTO_OBJ   := $(foreach n,$(PROTO),$(patsubst src/%.c,$(BUILD)/obj/%.o,$(call proto_src,$(n))))
 # The Lua files of what is left out are left out too.
 LUA_LEFT_OUT := $(if $(filter 1,$(TLS)),,lua/neap/tls.lua) \
-                $(if $(filter 1,$(HTTP)),,lua/neap/http.lua lua/neap/websocket.lua lua/neap/http/%)
+                $(if $(filter 1,$(HTTP)),,lua/neap/http.lua lua/neap/http/% lua/neap/websocket/%)
 
 define proto_rule
 $(PROTO_DIR)/$(1).so: $(patsubst src/%.c,$(BUILD)/obj/%.o,$(call proto_src,$(1)))

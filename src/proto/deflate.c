@@ -7,7 +7,9 @@
  *   z:reset()  z:close()
  *
  * kind is "gzip", "deflate" (the zlib format; when decompressing raw data is
- * taken as well, as senders have always mixed them up) or "raw". flush is
+ * taken as well, as senders have always mixed them up) or "raw". Behind the end
+ * of gzip data another member may follow, behind that of raw data another
+ * stream, which may refer to the one before. flush is
  * "sync" (all that was pushed can be decompressed by what has come out) or
  * "finish" (the end; a decompressor then says if its input ends too early).
  * `most` bounds what one push of a decompressor gives.
@@ -100,6 +102,23 @@ static int window_bits(const zip *z) {
   return z->kind == GZIP ? z->bits + HEADER_GZIP : z->bits;
 }
 
+/* Begins another stream that may refer to what came out of this one. */
+static bool continue_raw(zip *z) {
+  Bytef window[1 << MAX_WBITS];
+  uInt n = 0;
+  return inflateGetDictionary(&z->z, window, &n) == Z_OK &&
+         inflateReset(&z->z) == Z_OK &&
+         inflateSetDictionary(&z->z, window, n) == Z_OK;
+}
+
+/* What comes behind the end: another member, another stream, or rubbish. */
+static void reopen(zip *z) {
+  bool ok = (z->kind == GZIP && inflateReset(&z->z) == Z_OK) ||
+            (z->kind == RAW && continue_raw(z));
+  z->state = ok ? OPEN : CORRUPT;
+  if (!ok) z->why = "bytes after its end";
+}
+
 /* One call of inflate; false when it asks for more input or is at an end. */
 static bool inflate_step(zip *z, char *out, size_t room, size_t *n) {
   z->z.next_out = (Bytef *)out;
@@ -117,10 +136,8 @@ static bool inflate_step(zip *z, char *out, size_t room, size_t *n) {
     z->state = ENDED;
     return false;
   }
-  if (z->kind == GZIP) return inflateReset(&z->z) == Z_OK;  // another member
-  z->state = CORRUPT;
-  z->why = "bytes after its end";
-  return false;
+  reopen(z);
+  return z->state != CORRUPT;
 }
 
 /* Decompresses n bytes into the buffer, at most `most` bytes of it. */
@@ -139,16 +156,6 @@ static void inflate_into(luaL_Buffer *b, zip *z, const char *in, size_t n,
     }
     luaL_addsize(b, got);
     *most -= got;
-  }
-}
-
-/* What comes behind the end of the last member begins another one. */
-static void reopen(zip *z) {
-  if (z->kind == GZIP && inflateReset(&z->z) == Z_OK) {
-    z->state = OPEN;
-  } else {
-    z->state = CORRUPT;
-    z->why = "bytes after its end";
   }
 }
 
