@@ -18,12 +18,25 @@
 
 enum { HOST_MAX = INET6_ADDRSTRLEN + 1 + IF_NAMESIZE };
 
+/* As inet_ntop does it, without printf: this is on the way of datagrams. */
+static void format_inet(const struct in_addr *in, char host[HOST_MAX]) {
+  uint8_t bytes[4];
+  memcpy(bytes, in, sizeof(bytes));
+  for (int i = 0; i < 4; i++) {
+    if (i > 0) *host++ = '.';
+    if (bytes[i] >= 100) *host++ = (char)('0' + bytes[i] / 100);
+    if (bytes[i] >= 10) *host++ = (char)('0' + bytes[i] / 10 % 10);
+    *host++ = (char)('0' + bytes[i] % 10);
+  }
+  *host = '\0';
+}
+
 /* The host as text with its scope, and the port; false for another family. */
 static bool split_inet(const struct sockaddr *sa, char host[HOST_MAX],
                        int *port) {
   if (sa->sa_family == AF_INET) {
     const struct sockaddr_in *in = (const struct sockaddr_in *)sa;
-    inet_ntop(AF_INET, &in->sin_addr, host, HOST_MAX);
+    format_inet(&in->sin_addr, host);
     *port = ntohs(in->sin_port);
     return true;
   }

@@ -39,11 +39,9 @@ static void shift(np_buf *b) {
   b->tail = size;
 }
 
-char *np_buf_reserve(np_buf *b, size_t n, lua_Alloc alloc, void *ud) {
+char *np_buf_grow(np_buf *b, size_t n, lua_Alloc alloc, void *ud) {
   size_t size = np_buf_size(b);
   if (n > SIZE_MAX / 2 - size) return NULL;
-  if (b->base && b->capacity - b->tail >= n) return b->base + b->tail;
-
   bool fits = b->base && size + n <= b->capacity;
   if (fits && b->head >= size) {
     shift(b);
@@ -60,11 +58,6 @@ char *np_buf_reserve(np_buf *b, size_t n, lua_Alloc alloc, void *ud) {
     }
   }
   return b->base + b->tail;
-}
-
-void np_buf_commit(np_buf *b, size_t n) {
-  assert(n <= b->capacity - b->tail);
-  b->tail += n;
 }
 
 int np_buf_append(np_buf *b, const char *s, size_t n, lua_Alloc alloc,

@@ -20,12 +20,19 @@ typedef struct np_buf {
 static inline size_t np_buf_size(const np_buf *b) { return b->tail - b->head; }
 static inline char *np_buf_data(const np_buf *b) { return b->base + b->head; }
 
+/* np_buf_reserve where there is no room so far. */
+char *np_buf_grow(np_buf *b, size_t n, lua_Alloc alloc, void *ud);
+
 /* Makes room for n bytes at the tail (moving or growing); returns where to
  * write them, or NULL when memory runs out (the buffer is unchanged). */
-char *np_buf_reserve(np_buf *b, size_t n, lua_Alloc alloc, void *ud);
+static inline char *np_buf_reserve(np_buf *b, size_t n, lua_Alloc alloc,
+                                   void *ud) {
+  if (b->base && b->capacity - b->tail >= n) return b->base + b->tail;
+  return np_buf_grow(b, n, alloc, ud);
+}
 
 /* n bytes were written at the place np_buf_reserve gave. */
-void np_buf_commit(np_buf *b, size_t n);
+static inline void np_buf_commit(np_buf *b, size_t n) { b->tail += n; }
 
 /* Appends a copy. 0 or UV_ENOMEM, with nothing changed. */
 int np_buf_append(np_buf *b, const char *s, size_t n, lua_Alloc alloc,

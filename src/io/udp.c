@@ -124,6 +124,7 @@ static void udp_shut(np_handle *b) {
 static void udp_destroy(np_handle *b) {
   np_udp *u = np_container_of(b, np_udp, base);
   np_buf_release(&u->queue, b->host->alloc, b->host->alloc_ud);
+  np_udp_peers_free(u);
   np_free(b->host, u, sizeof(*u));
 }
 
@@ -142,7 +143,10 @@ static np_udp *create(lua_State *L, np_host *h, int by_name) {
   memset(u, 0, sizeof(*u));
   u->closed = true;
   np_handle_init(&u->base, h, &handle_class);
-  return box->udp = u;
+  box->udp = u;
+  int r = np_udp_peers_open(L, u, lua_gettop(L));
+  if (r < 0) luaL_error(L, "not enough memory");
+  return u;
 }
 
 /* 0 or an error, after which u is still closed. */

@@ -2,7 +2,8 @@
  * udp.h: the class UdpSocket. The np_udp is C memory with two holders: its
  * userdata and, until it has closed, libuv. The parts:
  *   udp.c       opening, closing, options
- *   udp_recv.c  the receive queue, recv, addresses of peers
+ *   udp_peers.c the peers that are known: their tables and their addresses
+ *   udp_recv.c  the receive queue, recv
  *   udp_send.c  sending, also to names
  */
 #ifndef NP_UDP_H
@@ -17,15 +18,14 @@
 
 enum {
   NP_UDP_QUEUE = 1024 * 1024, /* default bound of the receive queue, bytes */
-  NP_UDP_CACHE = 32,          /* entries of each cache; a power of 2 */
 };
 
 /* User values of the userdata. */
 enum {
   NP_UDP_BY_NAME = 1, /* function(method, socket, ...): resolves, and calls */
-  NP_UDP_PEER,        /* the address tables of `peers` */
-  NP_UDP_TARGET = NP_UDP_PEER + NP_UDP_CACHE, /* the texts of `targets` */
-  NP_UDP_NVALUES = NP_UDP_TARGET + NP_UDP_CACHE - 1
+  NP_UDP_TABLES,      /* list of the address tables of `peers` */
+  NP_UDP_TEXTS,       /* list of the texts of `targets` */
+  NP_UDP_NVALUES = NP_UDP_TEXTS
 };
 
 typedef union np_udp_addr {
@@ -34,7 +34,7 @@ typedef union np_udp_addr {
   struct sockaddr_in6 in6;
 } np_udp_addr;
 
-/* A text that was given as host, while the user value holds it. */
+/* A text that was given as host, while NP_UDP_TEXTS holds it. */
 typedef struct np_udp_target {
   const char *host;
   int port;
@@ -47,14 +47,16 @@ typedef struct np_udp {
   bool dual;      /* an IPv6 socket that takes IPv4 addresses as well */
   bool receiving; /* from the first recv on */
   bool closed;
-  int error;                       /* what recv gives next; 0: none */
-  np_wait reader;                  /* the one task in recv */
-  np_wait settled;                 /* of a send that went out at once */
-  np_buf queue;                    /* records: a header, and the bytes */
-  size_t bound;                    /* of the queue, bytes */
-  lua_Integer dropped;             /* datagrams that found it full */
-  np_udp_addr peers[NP_UDP_CACHE]; /* of the cached address tables */
-  np_udp_target targets[NP_UDP_CACHE];
+  int error;              /* what recv gives next; 0: none */
+  np_wait reader;         /* the one task in recv */
+  np_wait settled;        /* of a send that went out at once */
+  np_buf queue;           /* records: a header, and the bytes */
+  size_t bound;           /* of the queue, bytes */
+  lua_Integer dropped;    /* datagrams that found it full */
+  unsigned slots;         /* of the next two; a power of 2 */
+  unsigned evicted;       /* since they were that many */
+  np_udp_addr *peers;     /* whose tables are known */
+  np_udp_target *targets; /* whose addresses are known */
 } np_udp;
 
 extern const np_class np_udp_class;
@@ -81,6 +83,39 @@ static inline np_udp *np_udp_self(lua_State *L) {
 /* [..] -> [.. nil err], 2: "udp recv 127.0.0.1:80: ..." */
 int np_udp_fail(lua_State *L, np_udp *u, int uv, const char *what);
 void np_udp_describe(np_udp *u, const char *what, char *buf, size_t size);
+
+/* ---- peers ---- */
+
+/* Before the first lookup, with the userdata at `self`. 0 or UV_ENOMEM.
+ * **raises** */
+int np_udp_peers_open(lua_State *L, np_udp *u, int self);
+void np_udp_peers_free(np_udp *u);
+
+/* With the userdata at 1 and its NP_UDP_TABLES at `list`: [..] -> [.. table] */
+void np_udp_push_peer(lua_State *L, np_udp *u, int list,
+                      const np_udp_addr *peer);
+
+static inline unsigned np_udp_slot(const np_udp *u, const char *text,
+                                   lua_Integer port) {
+  unsigned i = (unsigned)((uintptr_t)text >> 4) ^ (unsigned)port;
+  return i & (u->slots - 1);
+}
+
+/* NULL if it is not known. */
+static inline np_udp_target *np_udp_known_target(const np_udp *u,
+                                                 const char *text,
+                                                 lua_Integer port) {
+  unsigned i = np_udp_slot(u, text, port);
+  np_udp_target *t = &u->targets[i];
+  if (t->host == text && t->port == port) return t;
+  t = &u->targets[i ^ 1];
+  return t->host == text && t->port == port ? t : NULL;
+}
+
+/* The address of a numeric host, a string at `host`, parsed if it is not known;
+ * NULL if it is a name. With the userdata at 1. */
+const np_udp_addr *np_udp_find_target(lua_State *L, np_udp *u, int host,
+                                      int port);
 
 /* An IPv4 address in the form that u takes. */
 void np_udp_to_native(const np_udp *u, np_udp_addr *addr);

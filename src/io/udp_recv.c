@@ -2,8 +2,7 @@
  * udp_recv.c: how datagrams get to scripts. From the first recv on, what
  * arrives is put into a queue with a bound; what finds it full is dropped and
  * counted. Nothing is allocated for a datagram besides its Lua string: the
- * queue keeps its memory, and the table of a peer's address is made once, for
- * as long as it is among those seen last.
+ * queue keeps its memory, and the table of a known peer is there already.
  */
 #include <stdio.h>
 #include <string.h>
@@ -100,50 +99,29 @@ void np_udp_recv_closed(np_udp *u) {
 
 /* ---- taking ------------------------------------------------------------ */
 
-/* Compares all the bytes, as words: the addresses have no other. */
-static bool is_same(const np_udp_addr *a, const np_udp_addr *b) {
-  uint32_t x[7], y[7], differ = 0;
-  _Static_assert(sizeof(x) == sizeof(*a), "an address has 7 words");
-  memcpy(x, a, sizeof(x));
-  memcpy(y, b, sizeof(y));
-  for (int i = 0; i < 7; i++) differ |= x[i] ^ y[i];
-  return differ == 0;
+/* [..] -> [.. data address], 2: the first of the queue */
+static int take(lua_State *L, np_udp *u) {
+  record r;
+  memcpy(&r, np_buf_data(&u->queue), sizeof(r));
+  lua_getiuservalue(L, SELF, NP_UDP_TABLES);
+  lua_pushlstring(L, np_buf_data(&u->queue) + sizeof(r), r.size);
+  np_udp_push_peer(L, u, -2, &r.peer);
+  np_buf_consume(&u->queue, sizeof(r) + r.size);
+  return 2;
 }
 
-/* [..] -> [.. table] */
-static void push_peer(lua_State *L, np_udp *u, const np_udp_addr *peer) {
-  const struct sockaddr_in6 *in6 = &peer->in6;
-  uint32_t last;
-  memcpy(&last,
-         peer->sa.sa_family == AF_INET ? (char *)&peer->in.sin_addr
-                                       : (char *)&in6->sin6_addr + 12,
-         sizeof(last));
-  unsigned i = (ntohl(last) ^ ntohs(in6->sin6_port)) % NP_UDP_CACHE;
-  int slot = NP_UDP_PEER + (int)i;
-  if (is_same(&u->peers[i], peer)) {
-    lua_getiuservalue(L, SELF, slot);
-    return;
-  }
-  np_addr_push(L, &peer->sa, sizeof(*peer));
-  lua_pushvalue(L, -1);
-  lua_setiuservalue(L, SELF, slot);
-  u->peers[i] = *peer;
+/* [..] -> [.. nil err], 2 */
+static int take_error(lua_State *L, np_udp *u) {
+  int error = u->error;
+  u->error = 0;
+  return np_udp_fail(L, u, error, "recv");
 }
 
 static int recv_finish(lua_State *L, np_wait *w) {
   np_udp *u = np_container_of(w, np_udp, reader);
-  if (np_buf_size(&u->queue) > 0) {
-    record r;
-    memcpy(&r, np_buf_data(&u->queue), sizeof(r));
-    lua_pushlstring(L, np_buf_data(&u->queue) + sizeof(r), r.size);
-    push_peer(L, u, &r.peer);
-    np_buf_consume(&u->queue, sizeof(r) + r.size);
-    return 2;
-  }
+  if (np_buf_size(&u->queue) > 0) return take(L, u);
   if (u->closed) np_raise(L, "CLOSED", "socket was closed during recv");
-  int error = u->error;
-  u->error = 0;
-  return np_udp_fail(L, u, error, "recv");
+  return take_error(L, u);
 }
 
 static bool recv_cancel(np_wait *w) {
@@ -173,7 +151,10 @@ static int receive(lua_State *L, np_udp *u, const np_wait_class *cls) {
   }
   if (!u->receiving) {
     int r = uv_udp_recv_start(&u->uv, on_alloc, on_recv);
-    if (r < 0) return np_udp_fail(L, u, r, "recv");
+    if (r < 0) {
+      u->error = r;
+      return np_settle(L, h, &u->reader, cls);
+    }
     u->receiving = true;
   }
   np_forever(h);
@@ -193,12 +174,13 @@ enum { UP_SOCKET = 4 }; /* behind the three of every function */
 
 static int next_finish(lua_State *L, np_wait *w) {
   np_udp *u = np_container_of(w, np_udp, reader);
-  if (u->closed && np_buf_size(&u->queue) == 0) {
+  if (np_buf_size(&u->queue) > 0) return take(L, u);
+  if (u->closed) {
     lua_pushnil(L);
     return 1;
   }
-  int n = recv_finish(L, w);
-  return lua_isnil(L, -2) ? lua_error(L) : n;
+  take_error(L, u);
+  return lua_error(L);
 }
 
 static const np_wait_class next_class = {
@@ -220,8 +202,7 @@ static int next_datagram(lua_State *L) {
     lua_pushnil(L);
     return 1;
   }
-  int n = receive(L, u, &next_class);
-  return n == 2 && lua_isnil(L, -2) ? lua_error(L) : n;
+  return receive(L, u, &next_class);
 }
 
 /* datagrams(): an iterator that ends when the socket is closed, and the socket

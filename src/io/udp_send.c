@@ -14,34 +14,13 @@ enum { SELF = 1, DATA, HOST, PORT }; /* stack slots of send */
 
 /* ---- where to ---------------------------------------------------------- */
 
-/* A target whose text was seen before, or parsed and remembered; NULL if the
- * host is not numeric. The texts are compared as pointers, and the user value
- * keeps them: a pointer that is in the cache is still that text. */
-static const np_udp_addr *find_target(lua_State *L, np_udp *u, int host,
-                                      int port) {
-  const char *text = lua_tostring(L, host);
-  unsigned i = (unsigned)(((uintptr_t)text >> 4) ^ (unsigned)port);
-  np_udp_target *t = &u->targets[i %= NP_UDP_CACHE];
-  if (t->host == text && t->port == port) return &t->addr;
-  struct sockaddr_storage addr;
-  if (np_addr_parse(text, port, &addr) < 0) return NULL;
-  lua_pushvalue(L, host);
-  lua_setiuservalue(L, SELF, NP_UDP_TARGET + (int)i);
-  memcpy(&t->addr, &addr, sizeof(t->addr));
-  np_udp_to_native(u, &t->addr);
-  t->port = port;
-  t->host = text;
-  return &t->addr;
-}
-
-/* The target of send if it was seen before: what almost every call is. */
+/* The target of send if it is known: what almost every call is. */
 static const np_udp_addr *find_known(lua_State *L, np_udp *u) {
   if (lua_type(L, HOST) != LUA_TSTRING) return NULL;
   const char *text = lua_tostring(L, HOST);
   lua_Integer port = lua_tointeger(L, PORT);
-  unsigned i = (unsigned)(((uintptr_t)text >> 4) ^ (unsigned)port);
-  np_udp_target *t = &u->targets[i % NP_UDP_CACHE];
-  return t->host == text && t->port == port && port != 0 ? &t->addr : NULL;
+  np_udp_target *t = np_udp_known_target(u, text, port);
+  return t && port != 0 ? &t->addr : NULL;
 }
 
 static int by_name_finish(lua_State *L, int status, lua_KContext context) {
@@ -165,7 +144,7 @@ static bool take_arguments(lua_State *L, np_udp *u, uv_buf_t *buf,
   *to = find_known(L, u);
   if (*to || lua_isnoneornil(L, HOST)) return true;
   np_checkstring(L, HOST, NULL);
-  *to = find_target(L, u, HOST, (int)np_checkinteger(L, PORT, 0, 65535));
+  *to = np_udp_find_target(L, u, HOST, (int)np_checkinteger(L, PORT, 0, 65535));
   return *to != NULL;
 }
 
@@ -213,7 +192,7 @@ int np_udp_m_connect(lua_State *L) {
   np_udp *u = np_udp_self(L);
   np_checkstring(L, C_HOST, NULL);
   int port = (int)np_checkinteger(L, C_PORT, 0, 65535);
-  const np_udp_addr *to = find_target(L, u, C_HOST, port);
+  const np_udp_addr *to = np_udp_find_target(L, u, C_HOST, port);
   if (!to) {
     np_checkwait(L, u->base.host);
     return call_by_name(L, "connect");
