@@ -28,6 +28,7 @@ local OPERATIONS = {
   { "generator", 20000 },
   { "sleepers", 20000 },
   { "echo", 4000, 1800 },
+  { "udp_echo", 20000, 1900 },
 }
 
 -- Runs a shell command; its output without the last line end, or nil.
@@ -55,31 +56,38 @@ local function count_operation(name, n)
   return instructions(output) or error("failed: " .. command .. "\n" .. text, 0)
 end
 
--- The server's instructions while a client sends n messages of 64 bytes.
-local function count_echo(n)
+-- The instructions of a server while clients send n messages of 64 bytes.
+local function count_server(name, load, clients, n)
   local script = ([[
     log=$(mktemp); port=$(mktemp)
-    %s %s bench/echo.lua >"$port" 2>"$log" </dev/null &
+    %s %s bench/%s.lua >"$port" 2>"$log" </dev/null &
     pid=$!
     tries=0
     while [ ! -s "$port" ] && [ $tries -lt 200 ]; do
       sleep 0.05; tries=$((tries + 1))
     done
-    build/bench/load_echo "$(cat "$port")" 10 %d 64
+    build/bench/%s "$(cat "$port")" %d %d 64
     kill -TERM $pid; wait $pid
     cat "$log"; rm -f "$log" "$port"
-  ]]):format(VALGRIND, NEAP, n)
+  ]]):format(VALGRIND, NEAP, name, load, clients, n)
   local path = os.tmpname()
   local file = assert(io.open(path, "w"))
   file:write(script)
   file:close()
   local output, text = capture("sh " .. path)
   os.remove(path)
-  return instructions(output) or error("failed: echo\n" .. text, 0)
+  return instructions(output) or error("failed: " .. name .. "\n" .. text, 0)
 end
 
+-- The program and how many clients it plays.
+local LOADS = { echo = { "load_echo", 10 }, udp_echo = { "load_udp", 50 } }
+
 local function measure(name, n)
-  local count = name == "echo" and count_echo or function(m)
+  local function count(m)
+    local load = LOADS[name]
+    if load then
+      return count_server(name, load[1], load[2], m)
+    end
     return count_operation(name, m)
   end
   return (count(2 * n) - count(n)) / n

@@ -17,4 +17,5 @@ return {
   generator = 1028,
   sleepers = 9179,
   echo = 2180,
+  udp_echo = 1900,
 }

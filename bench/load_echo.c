@@ -15,8 +15,9 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "cpu.h"
 
 enum { MAX_EVENTS = 256, MAX_BYTES = 1 << 20 };
 
@@ -25,30 +26,6 @@ static char message[MAX_BYTES];
 static void fail(const char *what) {
   fprintf(stderr, "load_echo: %s: %s\n", what, strerror(errno));
   exit(1);
-}
-
-static double now(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-/* CPU seconds of a process, user and system; 0 if it cannot be read. */
-static double cpu_of(int pid) {
-  char path[64], text[1024];
-  unsigned long user = 0, system = 0;
-  snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-  FILE *file = fopen(path, "r");
-  if (!file) return 0;
-  size_t n = fread(text, 1, sizeof(text) - 1, file);
-  fclose(file);
-  text[n] = '\0';
-  const char *rest = strrchr(text, ')');
-  if (!rest || sscanf(rest + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u "
-                                "%lu %lu", &user, &system) != 2) {
-    return 0;
-  }
-  return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
 }
 
 static int connect_to(int port) {

@@ -1,8 +1,9 @@
 -- Measures speed beside a bare-C limit, interleaved in one run, and prints the
 -- ratio of the medians: those repeat better than the figures.
 --
---   make bench                 everything
---   make bench BENCH=switch    one of them
+--   make bench                    everything
+--   make bench BENCH=switch       one of them
+--   make bench BENCH="copy 1024"  a copy of so many MiB
 local NEAP = arg[-1]
 local ROUNDS = 5
 
@@ -97,7 +98,7 @@ local function bench_sleepers()
 end
 
 -- Echo: thousands of messages per second of the server's own CPU time.
-local function echo_rate(server, connections, bytes, messages)
+local function echo_rate(server, load, connections, bytes, messages)
   local script = ([[
     port=$(mktemp); input=$(mktemp -u); mkfifo "$input"
     taskset -c 0 %s 0 <"$input" >"$port" &
@@ -105,11 +106,11 @@ local function echo_rate(server, connections, bytes, messages)
     exec 3>"$input"
     tries=0
     while [ ! -s "$port" ] && [ $tries -lt 100 ]; do sleep 0.05; tries=$((tries + 1)); done
-    taskset -c 1 build/bench/load_echo "$(cat "$port")" %d %d %d $pid
+    taskset -c 1 build/bench/%s "$(cat "$port")" %d %d %d $pid
     exec 3>&-
     kill -TERM $pid; wait $pid 2>/dev/null
     rm -f "$port" "$input"
-  ]]):format(server, connections, messages, bytes)
+  ]]):format(server, load, connections, messages, bytes)
   local path = os.tmpname()
   local file = assert(io.open(path, "w"))
   file:write(script)
@@ -125,18 +126,90 @@ local function echo_rate(server, connections, bytes, messages)
   return last or error("no figure from the load: " .. text)
 end
 
-local function bench_echo()
-  print(("\n%-16s %10s %10s %8s"):format("echo", "neap k/s", "uv k/s", "ratio"))
-  for _, case in ipairs({ { 1, 64, 50000 }, { 50, 64, 200000 }, { 500, 64, 200000 }, { 50, 65536, 10000 } }) do
-    local connections, bytes, messages = table.unpack(case)
-    local ours, theirs = {}, {}
-    for _ = 1, ROUNDS do
-      ours[#ours + 1] = echo_rate(NEAP .. " bench/echo.lua", connections, bytes, messages)
-      theirs[#theirs + 1] = echo_rate("build/bench/limits/uv_echo", connections, bytes, messages)
+-- Two commands that print seconds: the medians and their ratio.
+local function compare(name, ours, theirs)
+  local mine, other = {}, {}
+  for _ = 1, ROUNDS do
+    mine[#mine + 1] = seconds_of(ours)
+    other[#other + 1] = seconds_of(theirs)
+  end
+  local a, b = median(mine), median(other)
+  print(("%-24s %9.3f %9.3f %8.2f"):format(name, a, b, a / b))
+end
+
+-- Runs fn with a directory of its own.
+local function in_directory(fn)
+  local pipe = assert(io.popen("mktemp -d", "r"))
+  local dir = pipe:read()
+  pipe:close()
+  fn(dir)
+  os.execute("rm -r " .. dir)
+end
+
+-- A file of lines of 10 to 110 bytes.
+local function write_lines(path, mebibytes)
+  local file, size = assert(io.open(path, "w")), 0
+  local text = ("x"):rep(110)
+  math.randomseed(1)
+  while size < mebibytes << 20 do
+    local n = math.random(10, 110)
+    file:write(text:sub(1, n), "\n")
+    size = size + n + 1
+  end
+  file:close()
+end
+
+local function bench_copy(mebibytes)
+  in_directory(function(dir)
+    write_lines(dir .. "/lines", mebibytes)
+    compare(("copy %d MiB by lines"):format(mebibytes),
+      ("%s bench/io.lua copy %s/lines"):format(NEAP, dir),
+      ("%s bench/io.lua plain_copy %s/lines"):format(NEAP, dir))
+  end)
+end
+
+local function bench_files()
+  in_directory(function(dir)
+    for i = 1, 10000 do
+      local file = assert(io.open(dir .. "/" .. i, "w"))
+      file:write(("y"):rep(1000))
+      file:close()
     end
-    local mine, other = median(ours), median(theirs)
-    local name = ("%d x %d B"):format(connections, bytes)
-    print(("%-16s %10.1f %10.1f %8.2f"):format(name, mine, other, mine / other))
+    for name, at_once in pairs({ read = 1, read_many = 16 }) do
+      compare(("10000 files, %d at once"):format(at_once),
+        ("%s bench/io.lua %s %s 10000"):format(NEAP, name, dir),
+        ("build/bench/limits/uv_files %s 10000 %d"):format(dir, at_once))
+    end
+  end)
+end
+
+local function bench_spawn()
+  compare("1000 times true", NEAP .. " bench/io.lua spawn 1000", "build/bench/limits/uv_spawn 1000")
+end
+
+local ECHOES = {
+  { "echo", "uv_echo", "load_echo", 1, 64, 50000 },
+  { "echo", "uv_echo", "load_echo", 50, 64, 200000 },
+  { "echo", "uv_echo", "load_echo", 500, 64, 200000 },
+  { "echo", "uv_echo", "load_echo", 50, 65536, 10000 },
+  { "udp_echo", "uv_udp_echo", "load_udp", 1, 64, 50000 },
+  { "udp_echo", "uv_udp_echo", "load_udp", 50, 64, 200000 },
+}
+
+local function bench_echo(only)
+  print(("\n%-24s %10s %10s %8s"):format("echo", "neap k/s", "uv k/s", "ratio"))
+  for _, case in ipairs(ECHOES) do
+    local name, limit, load, connections, bytes, messages = table.unpack(case)
+    if not only or only == name then
+      local ours, theirs = {}, {}
+      for _ = 1, ROUNDS do
+        ours[#ours + 1] = echo_rate(("%s bench/%s.lua"):format(NEAP, name), load, connections, bytes, messages)
+        theirs[#theirs + 1] = echo_rate("build/bench/limits/" .. limit, load, connections, bytes, messages)
+      end
+      local mine, other = median(ours), median(theirs)
+      local title = ("%s %d x %d B"):format(name, connections, bytes)
+      print(("%-24s %10.1f %10.1f %8.2f"):format(title, mine, other, mine / other))
+    end
   end
 end
 
@@ -145,6 +218,16 @@ bench_tasks(only)
 if not only or only == "sleepers" then
   bench_sleepers()
 end
-if not only or only == "echo" then
-  bench_echo()
+if not only or only == "echo" or only == "udp_echo" then
+  bench_echo(only)
+end
+print(("\n%-24s %9s %9s %8s"):format("seconds", "neap", "limit", "ratio"))
+if not only or only == "copy" then
+  bench_copy(tonumber(arg[2]) or 128)
+end
+if not only or only == "files" then
+  bench_files()
+end
+if not only or only == "spawn_true" then
+  bench_spawn()
 end
