@@ -100,7 +100,7 @@ function support.read_request(stream)
   local head = assert(stream:readuntil("\r\n\r\n"))
   local method, path, version = head:match("^(%S+) (%S+) HTTP/([%d.]+)\r\n")
   local fields = headers.new()
-  for name, value in head:gmatch("\r\n([^:\r\n]+):%s*([^\r\n]*)") do
+  for name, value in head:gmatch("\r\n([^:\r\n]+):[ \t]*([^\r\n]*)") do
     fields:add(name, value)
   end
   return { method = method, path = path, version = version, headers = fields }

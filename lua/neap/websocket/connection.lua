@@ -83,7 +83,8 @@ end
 --- Sends a message; waits while too much is unsent. Messages go out whole and
 --- in the order of the calls, from any number of tasks; one that is cancelled
 --- has only stopped waiting. `nil, err` once the peer has closed or is gone.
---- Raises `CLOSED` after close().
+--- Raises `CLOSED` after close(), unless that was with 1001, as servers do that
+--- are being closed: then it is `nil, err` too.
 ---@async
 ---@overload async fun(self: neap.WebSocket, message: string, kind?: "text"|"binary"): true?, neap.Error?
 function WebSocket:send(...)
@@ -249,6 +250,12 @@ function connection.new(stream, options, pack)
     _link = link.new(stream, options, pack),
     _count = 0,
   }, WebSocket)
+end
+
+--- What broke the connection, or nil.
+---@return neap.Error?
+function connection.failure(ws)
+  return rawget(ws, "_link").failure
 end
 
 return connection

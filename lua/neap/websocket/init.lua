@@ -34,7 +34,8 @@ end
 --- Answers a request for a WebSocket: runs `fn(ws, req)` if it is one that can
 --- be granted, and refuses it otherwise. The connection is closed when the
 --- handler ends: with 1000, with 1011 if it raises, with 1001 if it is
---- cancelled. What it raises is raised here too. Nothing else may read or write
+--- cancelled. What it raises is raised here too, unless it is what broke the
+--- connection: that is no fault of the program. Nothing else may read or write
 --- the stream from then on.
 ---@async
 ---@param req { method: string, version: string, headers: neap.http.Headers }
@@ -42,7 +43,7 @@ end
 ---@param fn async fun(ws: neap.WebSocket, req: table)
 ---@param opts? neap.WebSocketAcceptOptions
 ---@return integer? status  of the answer: 101 if it was granted
----@return neap.Error? err  if the answer could not be sent
+---@return neap.Error? err  what broke the connection
 function websocket.accept(req, stream, fn, opts)
   args.callable("accept", 3, fn, 3)
   opts = args.options("accept", 4, opts, options.accept)
@@ -59,10 +60,11 @@ function websocket.accept(req, stream, fn, opts)
   end
   ok, err = pcall(fn, ws, req)
   leave(ws, ok, err)
-  if not ok then
+  local failure = connection.failure(ws)
+  if not ok and (failure == nil or err ~= failure) then
     error(err, 0)
   end
-  return status
+  return status, failure
 end
 
 -- ---- the client ----------------------------------------------------------------

@@ -42,6 +42,7 @@ local park, wake = queue.park, queue.wake
 ---@field answered boolean  the peer's close frame has come
 ---@field refused boolean  the peer broke the rules
 ---@field broken boolean  nothing can be sent any more
+---@field going_away boolean  we closed with 1001
 ---@field silent boolean  a ping was sent because nothing came
 ---@field started boolean
 ---@field task neap.Task  the reader
@@ -322,6 +323,7 @@ function link.close(self, code, reason)
     return
   end
   self.goodbye = payload_of(code, reason)
+  self.going_away = code == GOING_AWAY
   set_end(self, "ours", code, reason)
   self.items, self.head, self.tail, self.held = {}, 1, 1, 0
   if self.started then
@@ -338,15 +340,16 @@ function link.wait_closed(self)
 end
 
 --- What goes wrong with sending when the link has ended: returned where the
---- peer or the network did it, raised where the program itself did.
+--- peer, the network or a server that is being closed did it, raised where the
+--- program itself did.
 function link.refuse_send(self)
-  if self.ended == "ours" then
+  if self.ended == "ours" and not self.going_away then
     error(errors.new("CLOSED", "the WebSocket is closed"), 3)
-  end
-  if self.failure then
+  elseif self.failure then
     return nil, self.failure
   end
-  local text = ("websocket send: the peer has closed it (%d %s)"):format(self.close_code, self.close_reason)
+  local who = self.going_away and "this end is going away" or "the peer has closed it"
+  local text = ("websocket send: %s (%d %s)"):format(who, self.close_code, self.close_reason)
   return nil, errors.new("EPIPE", text, { close_code = self.close_code })
 end
 
@@ -371,6 +374,7 @@ function link.new(stream, options, pack)
     answered = false,
     broken = false,
     refused = false,
+    going_away = false,
     started = false,
   }
   self.task = core.spawn(run, self)
