@@ -38,7 +38,8 @@ LUA_SRC  := $(filter-out $(LUA_LEFT_OUT),\
 LUA_DIRS := $(shell find lua -type d)
 C_FILES  := $(shell find src -name '*.[ch]' | LC_ALL=C sort)
 LIB_OBJ  := $(LIB_SRC:src/%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/lua_sources.o
-MAIN_OBJ := $(BUILD)/obj/main.o
+MAIN_OBJ := $(BUILD)/obj/main.o \
+            $(patsubst src/%.c,$(BUILD)/obj/%.o,$(wildcard src/cmd/*.c))
 EMBED    := $(patsubst spec/%.c,$(BUILD)/%,$(wildcard spec/embed/*.c))
 EXAMPLES := $(patsubst %.c,$(BUILD)/%,$(wildcard examples/*.c))
 BENCHES  := $(patsubst %.c,$(BUILD)/%,$(wildcard bench/l*.c bench/limits/*.c))

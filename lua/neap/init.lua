@@ -212,7 +212,19 @@ end
 ---@type table<string, boolean>
 neap.features = { http = submodules.http, thread = submodules.thread, tls = submodules.tls }
 
+--- The names of what is loaded on first use.
+local function late_names()
+  local names = {}
+  for _, list in ipairs({ late, streams, submodules }) do
+    for name in pairs(list) do
+      table.insert(names, name)
+    end
+  end
+  return names
+end
+
 return setmetatable(neap, {
+  __names = late_names,
   __index = function(self, name)
     local value
     if late[name] then

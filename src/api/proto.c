@@ -21,7 +21,8 @@
 
 #include "base/class.h"
 
-static const char *const names[] = {"tls", "http1", "ws", "deflate", "curl"};
+static const char *const names[] = {"tls",     "http1", "ws",
+                                    "deflate", "curl",  "edit"};
 
 /* The path of the file that this code is in, or false. */
 static bool own_file(char *path) {
