@@ -260,8 +260,9 @@ end
 
 local INHERIT = { "inherit", "inherit", "inherit" }
 
---- Starts a program. Keeps the program alive until it has ended, unless
---- `detached`; collected, it goes on.
+--- Starts a program. Keeps our own alive until it has ended, unless it is
+--- `detached`; collected, it goes on. Where our own ends before (by an error or
+--- `neap.exit`), it is ended as `close` does it, unless it is `detached`.
 ---@param argv string[]|string  program and arguments; with `shell`, a command line
 ---@param opts neap.SpawnOptions?
 ---@return neap.Process? process

@@ -3,7 +3,7 @@
  * lives, the host listens to SIGCHLD and asks for each of its own children; so
  * none stays a zombie, and nobody else's is taken. A Child that is collected
  * goes on and is still reaped. One that is not detached keeps the program
- * alive until it has ended.
+ * alive until it has ended, and does not outlive the host.
  */
 #include "io/process.h"
 
@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/class.h"
@@ -25,6 +26,8 @@
 #include "io/uvwire.h"
 
 extern char **environ;
+
+enum { GRACE_MS = 1000, GRACE_STEP_MS = 2 }; /* from TERM to KILL */
 
 typedef struct np_child {
   np_handle base;  /* holds: the userdata; until it has ended, the list's */
@@ -59,10 +62,51 @@ static void children_close(np_children *c) {
   np_uv_close(&c->base, (uv_handle_t *)&c->uv);
 }
 
-/* The host closes: children that live on are nobody's any more. */
+static bool is_reaped(const np_child *child, int options) {
+  pid_t r;
+  do {
+    r = waitpid(child->pid, NULL, options);
+  } while (r < 0 && errno == EINTR);
+  return r != 0;
+}
+
+static void signal_child(const np_child *child, int signum) {
+  kill(child->group ? -child->pid : child->pid, signum);
+}
+
+/* Nobody is left who could wait for them: TERM for those that are not
+ * detached, and for who does not heed it in time, KILL. */
+static void end_living(np_children *c) {
+  const struct timespec pause = {.tv_nsec = GRACE_STEP_MS * 1000000L};
+  np_link *link, *next;
+  for (link = c->living.next; link != &c->living; link = link->next) {
+    np_child *child = np_container_of(link, np_child, link);
+    if (!child->detached) signal_child(child, SIGTERM);
+  }
+  for (int ms = 0;; ms += GRACE_STEP_MS) {
+    bool last = ms >= GRACE_MS, waits = false;
+    for (link = c->living.next; link != &c->living; link = next) {
+      next = link->next;
+      np_child *child = np_container_of(link, np_child, link);
+      if (child->detached) continue;
+      if (last) signal_child(child, SIGKILL);
+      if (is_reaped(child, last ? 0 : WNOHANG)) {
+        np_list_remove(link);
+        np_release(&child->base);
+      } else {
+        waits = true;
+      }
+    }
+    if (!waits) return;
+    nanosleep(&pause, NULL);
+  }
+}
+
+/* The host closes: those that are detached are nobody's any more. */
 static void children_shut(np_handle *b) {
   np_children *c = np_container_of(b, np_children, base);
   np_link *link;
+  end_living(c);
   while ((link = np_list_first(&c->living)) != NULL) {
     np_list_remove(link);
     np_release(&np_container_of(link, np_child, link)->base);
