@@ -1,3 +1,4 @@
+local and_rest = require("spec.support.and_rest")
 local case = require("spec.support.case")
 local expect = require("spec.support.expect")
 local neap = require("neap")
@@ -5,17 +6,6 @@ local temp = require("spec.support.temp")
 
 local fs = neap.fs
 local it = case.it
-
---- Runs `fn`, then waits until the threads have left what it began.
-local function and_rest(fn)
-  return function()
-    local before = neap.stats().handles
-    fn()
-    repeat
-      neap.sleep(0)
-    until neap.stats().handles <= before
-  end
-end
 
 describe("a File", function()
   it("reads lines without their ends", function()

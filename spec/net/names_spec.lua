@@ -1,4 +1,5 @@
 local case = require("spec.support.case")
+local child = require("spec.support.child")
 local expect = require("spec.support.expect")
 local eyeballs = require("neap.eyeballs")
 local neap = require("neap")
@@ -103,6 +104,51 @@ describe("net.reverse", function()
   it("refuses what is no text", function()
     expect.bad_argument("#1 to 'reverse'", "got no value", function() net.reverse() end)
     expect.bad_argument("#1 to 'reverse'", "got table", function() net.reverse({}) end)
+  end)
+end)
+
+describe("a resolver that does not answer", function()
+  it("leaves threads to files", function()
+    local out, err = child.run_embedded("slow_system", [[
+      local neap = require("neap")
+      hold_names(true)
+      local names = {}
+      for i = 1, 16 do
+        names[i] = neap.spawn(neap.net.resolve, "name.example")
+      end
+      neap.sleep(0)
+      for _ = 1, 50 do
+        assert(neap.fs.stat("/"))
+        assert(neap.fs.read_file("/dev/null"))
+      end
+      print("files", names[1]:done())
+      hold_names(false)
+      print("names", select(2, names[16]:await()).code)
+    ]])
+
+    assert.equal("", err)
+    assert.equal("files\tfalse\nnames\tENOTFOUND\n", out)
+  end)
+
+  it("lets a task that is cancelled go at once", function()
+    local out, err = child.run_embedded("slow_system", [[
+      local neap = require("neap")
+      hold_names(true)
+      local names = {}
+      for i = 1, 16 do
+        names[i] = neap.spawn(neap.net.resolve, "name.example")
+      end
+      neap.sleep(0.01)
+      for _, task in ipairs(names) do
+        task:cancel()
+      end
+      neap.wait(names)
+      print(names[1]:cancelled(), names[16]:cancelled())
+      hold_names(false)
+    ]])
+
+    assert.equal("", err)
+    assert.equal("true\ttrue\n", out)
   end)
 end)
 

@@ -1,4 +1,5 @@
 local case = require("spec.support.case")
+local child = require("spec.support.child")
 local expect = require("spec.support.expect")
 local neap = require("neap")
 
@@ -158,6 +159,44 @@ describe("a UDP socket", function()
     assert.is_nil(ok)
     assert.is_truthy(err.code == "ENOTFOUND" or err.code:find("^EAI"), tostring(err))
   end)
+
+  for name, case_of in pairs({
+    ["waits where the system cannot send now"] = {
+      [[print(waiting.task:await(), (b:recv()))]], "true\tx\n",
+    },
+    ["is sent all the same when its task is cancelled"] = {
+      [[waiting.task:cancel()
+        neap.wait({ waiting.task })
+        print(waiting.task:cancelled(), (b:recv()))]], "true\tx\n",
+    },
+    ["may be cancelled as the socket is closed"] = {
+      [[waiting.task:cancel()
+        a:close()
+        neap.wait({ waiting.task })
+        print(waiting.task:cancelled())]], "true\n",
+    },
+    ["is over when the socket is closed"] = {
+      [[a:close()
+        neap.wait({ waiting.task })
+        print(waiting.task:done())]], "true\n",
+    },
+  }) do
+    it("that sends " .. name, function()
+      local out, err, code = child.run_embedded("slow_system", [[
+        local neap = require("neap")
+        local a = assert(neap.net.udp({ host = "127.0.0.1" }))
+        local b = assert(neap.net.udp({ host = "127.0.0.1" }))
+        refuse_sends(1)
+        local waiting = { task = neap.spawn(a.send, a, "x", "127.0.0.1", b:address().port) }
+        neap.sleep(0)
+        assert(waiting.task:waiting_on() == "udp send", waiting.task:waiting_on())
+      ]] .. case_of[1])
+
+      assert.equal("", err)
+      assert.equal(case_of[2], out)
+      assert.equal(0, code)
+    end)
+  end
 
   it("has one peer once connected", function()
     local a, b, port = pair()
@@ -381,6 +420,21 @@ describe("a UDP socket", function()
       assert.equal("EINVAL", err.code)
       socket:close()
     end
+  end)
+
+  it("gives an error where there is no way to a group", function()
+    local socket <close> = assert(net.udp({ host = "0.0.0.0" }))
+
+    local ok, err = socket:join("239.255.77.3", "192.0.2.1") -- an address of nobody here
+    assert.is_nil(ok)
+    assert.equal("ENODEV", err.code)
+    assert.equal("join", err.op)
+    ok, err = socket:join("239.255.77.3", "no address")
+    assert.is_nil(ok)
+    assert.equal("EINVAL", err.code)
+    ok, err = socket:join("name.example")
+    assert.is_nil(ok)
+    assert.equal("EINVAL", err.code)
   end)
 
   it("receives what is sent to its group", function()

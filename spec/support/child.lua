@@ -69,6 +69,17 @@ function child.run_as(pattern, script, ...)
   return out, err, code
 end
 
+--- Runs a script in a program of spec/embed.
+---@param name string  such as "slow_system"
+function child.run_embedded(name, script)
+  local path = os.tmpname()
+  write(path, script)
+  local program = (os.getenv("NEAP_BUILD") or "build") .. "/embed/" .. name
+  local out, err, code = child.shell("timeout -k 1 20 %s", { program, path })
+  os.remove(path)
+  return out, err, code
+end
+
 --- Runs a script in the system's own Lua.
 function child.run_stock(script, ...)
   local path = os.tmpname()
