@@ -28,9 +28,24 @@ static bool is_small(size_t size) { return POOLED && size <= NP_ALLOC_SMALL; }
 
 static size_t class_of(size_t size) { return (size - 1) / NP_ALLOC_STEP; }
 
+static void *base_take(np_pool *p, size_t size) {
+  return p->base ? p->base(p->base_ud, NULL, 0, size) : malloc(size);
+}
+
+static void base_give(np_pool *p, void *ptr, size_t size) {
+  if (p->base)
+    p->base(p->base_ud, ptr, size, 0);
+  else
+    free(ptr);
+}
+
+static void *base_resize(np_pool *p, void *ptr, size_t osize, size_t nsize) {
+  return p->base ? p->base(p->base_ud, ptr, osize, nsize) : realloc(ptr, nsize);
+}
+
 /* A chunk's first block links it into p->chunks. */
 static bool new_chunk(np_pool *p) {
-  char *chunk = malloc(CHUNK);
+  char *chunk = base_take(p, CHUNK);
   if (!chunk) return false;
   np_block *head = (np_block *)chunk;
   head->next = p->chunks;
@@ -59,7 +74,7 @@ static void *take_fresh(np_pool *p, size_t class) {
 }
 
 static void *take(np_pool *p, size_t size) {
-  if (!is_small(size)) return malloc(size);
+  if (!is_small(size)) return base_take(p, size);
   size_t class = class_of(size);
   np_block *b = p->free[class];
   if (!b) return take_fresh(p, class);
@@ -69,7 +84,7 @@ static void *take(np_pool *p, size_t size) {
 
 static void give(np_pool *p, void *ptr, size_t size) {
   if (!is_small(size)) {
-    free(ptr);
+    base_give(p, ptr, size);
     return;
   }
   np_block *b = ptr;
@@ -97,7 +112,7 @@ void *np_pool_alloc(void *ud, void *ptr, size_t osize, size_t nsize) {
   }
   void *new;
   if (!is_small(osize) && !is_small(nsize)) {
-    new = realloc(ptr, nsize);
+    new = base_resize(p, ptr, osize, nsize);
   } else if ((new = take(p, nsize)) != NULL) {
     memcpy(new, ptr, osize < nsize ? osize : nsize);
     give(p, ptr, osize);
@@ -111,7 +126,7 @@ void np_pool_close(np_pool *p) {
   np_block *chunk = p->chunks;
   while (chunk) {
     np_block *next = chunk->next;
-    free(chunk);
+    base_give(p, chunk, CHUNK);
     chunk = next;
   }
   memset(p, 0, sizeof *p);

@@ -6,6 +6,7 @@
 #ifndef NP_ALLOC_H
 #define NP_ALLOC_H
 
+#include <lua.h>
 #include <stddef.h>
 
 enum { NP_ALLOC_STEP = 16, NP_ALLOC_SMALL = 1024 };
@@ -19,6 +20,8 @@ typedef struct np_pool {
   np_block *chunks;                               /* to free at the end */
   char *fresh, *fresh_end;                        /* rest of the newest chunk */
   size_t used;                                    /* bytes handed out */
+  lua_Alloc base; /* where chunks and large blocks come from; NULL: malloc */
+  void *base_ud;
 } np_pool;
 
 /* A lua_Alloc; `ud` is the np_host, whose pool it uses. */

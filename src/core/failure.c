@@ -191,10 +191,15 @@ void np_report_broken(lua_State *L, np_host *h) {
   const char *message = luaL_tolstring(L, -3, NULL);
   const char *error = luaL_tolstring(L, -3, NULL);
   const char *trace = lua_tostring(L, -3);
-  fprintf(stderr, "neap: in the exception handler: %s: %s\n%s%s", message,
-          error, trace ? trace : "", trace ? "\n" : "");
+  const char *text =
+      lua_pushfstring(L, "neap: in the exception handler: %s: %s%s%s", message,
+                      error, trace ? "\n" : "", trace ? trace : "");
+  if (h->on_broken)
+    h->on_broken(h, text);
+  else
+    fprintf(stderr, "%s\n", text);
   h->failed = true;
-  lua_pop(L, 6);
+  lua_pop(L, 7);
 }
 
 /* core.set_handler(fn): fn(context) gets what nobody took. */

@@ -109,7 +109,8 @@ void np_future_fail(lua_State *L, int idx) {
   np_future *f = lua_touserdata(L, idx);
   const char *code = np_errcode(L, -1);
   bool cancelled = code && strcmp(code, "CANCELLED") == 0;
-  bool unwatched = np_list_empty(&f->watchers);
+  const np_link *first = np_list_first(&f->watchers);
+  bool unwatched = !first || (f->outside && first->next == &f->watchers);
   lua_pushvalue(L, -1);
   schedule_calls(L, idx);
   lua_setiuservalue(L, idx, NP_UV_VALUE);

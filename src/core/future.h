@@ -41,6 +41,7 @@ struct np_future {
   bool is_task;
   bool retrieved; /* somebody took the error */
   bool has_calls; /* NP_UV_CALLS holds done callbacks */
+  bool outside;   /* a watcher is that of C code, which takes no error */
   bool guarded;   /* NP_UV_CALLS holds the watchman of its failure */
   int nresults;   /* in NP_UV_VALUE: 1 is the value itself */
 };

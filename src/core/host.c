@@ -115,15 +115,28 @@ void np_host_detach(np_host *h) {
   h->slots = h->scratch = NULL;
 }
 
-void np_host_finish(np_host *h, void (*close_handles)(np_host *)) {
+void np_host_handle_gone(np_host *h) {
+  if (--h->nhandles == 0 && h->on_gone) h->on_gone(h);
+}
+
+void np_host_finish_start(np_host *h, void (*close_handles)(np_host *)) {
   np_guard_close(h);
   close_handles(h);
   np_loop_close(h);
-  while (h->nhandles > 0) uv_run(h->uv, UV_RUN_ONCE);
+}
+
+/* What an application left open on our loop; its close callback is unknown. */
+static void close_foreign(uv_handle_t *handle, void *arg) {
+  (void)arg;
+  if (!uv_is_closing(handle)) uv_close(handle, NULL);
+}
+
+void np_host_finish_end(np_host *h) {
   np_free(h, h->heap, h->heap_capacity * sizeof *h->heap);
   np_free(h, h->pool, h->pool_capacity * sizeof *h->pool);
   np_free(h, h->free_slots, h->free_capacity * sizeof *h->free_slots);
   if (!h->owns_loop) return;
+  uv_walk(h->uv, close_foreign, NULL);
   uv_run(h->uv, UV_RUN_DEFAULT); /* requests of the thread pool */
   int err = uv_loop_close(h->uv);
   assert(err == 0);

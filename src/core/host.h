@@ -113,8 +113,9 @@ struct np_host {
   bool in_run;    /* inside our own uv_run */
   bool unwinding; /* everything is being cancelled */
   bool grace_over;
-  bool ending;  /* the tasks are gone, and no new one may be spawned */
-  double grace; /* seconds that unwinding may take */
+  bool ending;         /* the tasks are gone, and no new one may be spawned */
+  double grace;        /* seconds that unwinding may take */
+  double unwind_grace; /* of np_loop_unwind_start */
   np_timer grace_timer;
   bool main_done, main_failed;
   bool end_with_main; /* neap.run: the other tasks are cancelled then */
@@ -124,6 +125,16 @@ struct np_host {
   int exit_code;
   bool exit_called;
   np_task *main;
+
+  /* for whoever drives the host from outside: api/. Each is called from a
+   * turn, outside of any task. */
+  void *api;                      /* the neap_host, or NULL */
+  bool posts_due;                 /* set with np_loop_kick: on_posts follows */
+  void (*on_posts)(np_host *h);   /* something came from other threads */
+  void (*on_ended)(np_host *h);   /* once: the program has ended */
+  void (*on_unwound)(np_host *h); /* np_loop_unwind_start is done */
+  void (*on_gone)(np_host *h);    /* the last handle is closed; from the loop */
+  void (*on_broken)(np_host *h, const char *text); /* instead of stderr */
 
   /* handles and sockets: io/ */
   np_link handles; /* every np_handle that is not closed (io/handle.c) */
@@ -149,13 +160,17 @@ struct np_host {
  * its own (0 or a UV_ code, with all undone); attach makes it the host of a
  * Lua state and pushes the table neap.core ([..] -> [.. core], **raises** for
  * want of memory). To close: unwind the tasks (loop.h), detach, close the
- * state if it is ours, then finish: it closes every handle and runs the loop
- * until they are gone. The np_host itself is the caller's to free.
+ * state if it is ours, then finish: the first half closes every handle, the
+ * second one comes once h->nhandles is 0. The np_host is the caller's to free.
  */
 int np_host_init(np_host *h, uv_loop_t *loop);
 void np_host_attach(lua_State *L, np_host *h);
 void np_host_detach(np_host *h);
-void np_host_finish(np_host *h, void (*close_handles)(np_host *));
+void np_host_finish_start(np_host *h, void (*close_handles)(np_host *));
+void np_host_finish_end(np_host *h);
+
+/* A handle or request that h->nhandles counted is gone; h may be, too. */
+void np_host_handle_gone(np_host *h);
 
 /* The host of a state, or NULL. */
 np_host *np_host_of(lua_State *L);

@@ -125,16 +125,34 @@ static void drain(np_host *h) {
   note_turn(h, elapsed);
 }
 
+static bool ended(np_host *h);
+
+static void look_for_end(np_host *h) {
+  void (*on_ended)(np_host *) = h->on_ended;
+  if (!on_ended || !ended(h)) return;
+  h->on_ended = NULL;
+  on_ended(h);
+}
+
 static void turn(np_host *h) {
-  bool worked = h->ready_head != NULL;
   if (h->draining || h->closed) return; /* the loop was run inside a task */
   if (h->guard.made) np_guard_thread(h);
+  if (h->posts_due) {
+    h->posts_due = false;
+    h->on_posts(h);
+    look_for_end(h); /* before a task that is ready goes on */
+    if (h->closed) return;
+  }
+  bool worked = h->ready_head != NULL;
   if (h->failures_due) np_failures_report(h, false);
   if (h->dump_due) np_dump(h);
   if (worked) drain(h);
   if (h->virtual_on && !worked && !h->ready_head && !h->polling)
     np_timer_jump(h);
-  bool busy = h->ready_head || (h->virtual_on && h->nheap > 0);
+  look_for_end(h);
+  if (h->closed) return;
+  bool busy = h->ready_head || h->posts_due ||
+              (h->virtual_on && h->nheap > 0) || (h->on_ended && ended(h));
   if (busy) {
     np_loop_kick(h);
   } else if (h->idle_on) {
@@ -182,7 +200,11 @@ static bool ended(np_host *h) {
 }
 
 void np_loop_recheck(np_host *h) {
-  if (h->in_run && ended(h)) uv_stop(h->uv);
+  if (!ended(h)) return;
+  if (h->on_ended)
+    np_loop_kick(h);
+  else if (h->in_run)
+    uv_stop(h->uv);
 }
 
 /* ---- running to the end ------------------------------------------------ */
@@ -230,7 +252,10 @@ static int report_deadlock(lua_State *L) {
 }
 
 void np_loop_run(np_host *h) {
-  if (run(h)) return;
+  if (!run(h)) np_loop_deadlock(h);
+}
+
+void np_loop_deadlock(np_host *h) {
   h->deadlocked = h->failed = true;
   lua_pushcfunction(h->scratch, report_deadlock);
   lua_pushlightuserdata(h->scratch, h);
@@ -261,34 +286,79 @@ static void on_grace(np_timer *timer) {
   np_loop_recheck(h);
 }
 
-static void run_out(np_host *h, double grace) {
+static void start_grace(np_host *h, double grace, bool weak) {
   h->grace_over = false;
-  h->grace_timer = (np_timer){.fire = on_grace, .weak = 1};
-  np_timer_start(h, &h->grace_timer, np_deadline(h, grace));
+  h->grace_timer = (np_timer){.fire = on_grace, .weak = weak};
+  if (np_timer_start(h, &h->grace_timer, np_deadline(h, grace)) < 0)
+    h->grace_over = true; /* no memory to wait */
+}
+
+static void run_out(np_host *h, double grace) {
+  start_grace(h, grace, true);
   run(h);
   np_timer_stop(h, &h->grace_timer);
 }
 
-void np_loop_unwind(np_host *h, double grace) {
+static void begin_unwind(np_host *h) {
   h->unwinding = true;
   if (h->guard.made) np_guard_thread(h);
   np_timer_virtual(h, false);
   if (h->debug && !h->deadlocked) each_task(h, np_warn_waiting);
   each_task(h, cancel_one);
-  run_out(h, grace);
+}
+
+/* Those that are left after the grace; then the handler hears of failures. */
+static void end_by_force(np_host *h) {
   each_task(h, np_task_kill);
   np_failures_report(h, true);
-  run_out(h, grace);
+}
+
+static void end_unwind(np_host *h) {
   h->ending = true;
   each_task(h, np_task_kill);
   h->unwinding = false;
 }
 
+void np_loop_unwind(np_host *h, double grace) {
+  begin_unwind(h);
+  run_out(h, grace);
+  end_by_force(h);
+  run_out(h, grace);
+  end_unwind(h);
+}
+
+/* ---- the same on a loop that somebody else runs ------------------------- */
+
+/* The grace keeps the loop alive: the application counts on the end. */
+static void wait_out(np_host *h, double grace, void (*next)(np_host *)) {
+  start_grace(h, grace, false);
+  h->on_ended = next;
+  np_loop_kick(h);
+}
+
+static void on_reported(np_host *h) {
+  np_timer_stop(h, &h->grace_timer);
+  end_unwind(h);
+  h->on_unwound(h);
+}
+
+static void on_out(np_host *h) {
+  np_timer_stop(h, &h->grace_timer);
+  end_by_force(h);
+  wait_out(h, h->unwind_grace, on_reported);
+}
+
+void np_loop_unwind_start(np_host *h, double grace, void (*done)(np_host *h)) {
+  h->on_unwound = done;
+  h->unwind_grace = grace;
+  begin_unwind(h);
+  wait_out(h, grace, on_out);
+}
+
 /* ---- opening and closing ----------------------------------------------- */
 
 static void on_closed(uv_handle_t *handle) {
-  np_host *h = handle->data;
-  h->nhandles--;
+  np_host_handle_gone(handle->data);
 }
 
 void np_loop_close_handle(np_host *h, void *handle) {

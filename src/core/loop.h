@@ -19,6 +19,12 @@ void np_loop_run(np_host *h);
  * seconds; then ends the rest by force. */
 void np_loop_unwind(np_host *h, double grace);
 
+/* The same on a loop that goes on by itself: `done` is called from a turn. */
+void np_loop_unwind_start(np_host *h, double grace, void (*done)(np_host *h));
+
+/* Every task waits for good: reports it. */
+void np_loop_deadlock(np_host *h);
+
 /* Makes np_loop_run look again whether the program has ended. */
 void np_loop_recheck(np_host *h);
 

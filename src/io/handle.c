@@ -33,8 +33,9 @@ void np_uv_opened(np_handle *b) {
 }
 
 void np_uv_closed(np_handle *b) {
-  b->host->nhandles--;
+  np_host *h = b->host;
   np_release(b);
+  np_host_handle_gone(h);
 }
 
 static void on_close(uv_handle_t *uv) { np_uv_closed(uv->data); }
