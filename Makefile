@@ -125,10 +125,11 @@ $(BUILD)/lua_sources.c: src/embed.lua $(LUA_SRC) $(LUA_DIRS)
 	$(Q)$(LUA) src/embed.lua $@ $(LUA_SRC)
 
 # Programs in C: those that the specs run, the examples, the benchmarks.
-BUILD_PROGRAM = mkdir -p $(@D) && $(CC) -rdynamic $(C_FLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
-$(EMBED): $(BUILD)/%: spec/%.c $(BUILD)/libneap.a
+BUILD_PROGRAM = mkdir -p $(@D) && $(CC) -rdynamic $(C_FLAGS) $(LDFLAGS) -o $@ \
+                $(filter-out %.h,$^) $(LIBS)
+$(EMBED): $(BUILD)/%: spec/%.c $(BUILD)/libneap.a src/neap.h spec/embed/check.h
 	$(Q)$(BUILD_PROGRAM)
-$(EXAMPLES) $(BENCHES): $(BUILD)/%: %.c $(BUILD)/libneap.a
+$(EXAMPLES) $(BENCHES): $(BUILD)/%: %.c $(BUILD)/libneap.a src/neap.h
 	$(Q)$(BUILD_PROGRAM)
 
 include src/api/install.mk

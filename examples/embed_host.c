@@ -46,6 +46,6 @@ int main(int argc, char **argv) {
     err = neap_load_buffer(host, script, strlen(script), "=script");
   if (err == 0) err = neap_run(host);
   if (err != 0) fprintf(stderr, "embed_host: %s\n", neap_error_text(host));
-  neap_close(host);
+  neap_free(host);
   return err == 0 ? 0 : 1;
 }

@@ -39,11 +39,17 @@
 
 /* ---- the Lua modules --------------------------------------------------- */
 
+const char np_lib_env = 0;
+
 /* The loader of a compiled-in module: upvalue 1 is its np_source. */
 static int load_source(lua_State *L) {
   const np_source *s = lua_touserdata(L, lua_upvalueindex(1));
   if (luaL_loadbufferx(L, s->data, s->size, s->chunk, "t") != LUA_OK)
     return lua_error(L);
+  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &np_lib_env) == LUA_TTABLE)
+    lua_setupvalue(L, -2, 1);
+  else
+    lua_pop(L, 1);
   lua_pushvalue(L, 1);
   lua_pushstring(L, ":embedded:");
   lua_call(L, 2, 1);
@@ -140,14 +146,24 @@ void np_lib_open(lua_State *L, np_host *h) {
   lua_remove(L, -2);
 }
 
-void np_lib_close(np_host *h) {
+void np_lib_close_start(np_host *h) {
   lua_State *L = h->owns_state ? h->L : NULL;
   if (L) {
     lua_close(L); /* finalizers ask for the close of what they own */
   }
   np_host_detach(h);
-  np_host_finish(h, np_handles_close);
+  np_host_finish_start(h, np_handles_close);
+}
+
+void np_lib_close_end(np_host *h) {
+  np_host_finish_end(h);
   np_pool_close(&h->pool_memory);
+}
+
+void np_lib_close(np_host *h) {
+  np_lib_close_start(h);
+  while (h->nhandles > 0) uv_run(h->uv, UV_RUN_ONCE);
+  np_lib_close_end(h);
 }
 
 /* In a stock Lua the host lies in a userdata whose finalizer closes it with

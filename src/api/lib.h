@@ -17,6 +17,15 @@ void np_lib_open(lua_State *L, np_host *h);
  * ours, is closed here too. */
 void np_lib_close(np_host *h);
 
+/* The same in two halves, for a loop that somebody else runs: the second one
+ * once h->nhandles is 0. */
+void np_lib_close_start(np_host *h);
+void np_lib_close_end(np_host *h);
+
+/* Its address is the registry key of the globals of neap's own Lua files, if
+ * they are not those of scripts. */
+extern const char np_lib_env;
+
 int luaopen_neap(lua_State *L);
 
 #endif
