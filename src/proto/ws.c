@@ -320,13 +320,13 @@ static int codec_next(lua_State *L) {
   codec *c = np_checkself(L);
   lua_settop(L, NEXT_TOP);
   bool had_input = c->n > 0;
+  if (c->over) return 0;
   if (!lua_isnil(L, BYTES)) {
     const char *in = np_checkstring(L, BYTES, NULL);
     if (had_input) return np_raise(L, "INVALID_STATE", "there is more to read");
     c->in = in;
     c->n = lua_rawlen(L, BYTES);
   }
-  if (c->over) return 0;
   event e = {0};
   if (!read_frames(L, c, &e)) {
     c->over = true;

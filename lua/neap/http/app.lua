@@ -3,6 +3,7 @@
 local args = require("neap.args")
 local response = require("neap.http.response")
 local router = require("neap.http.router")
+local socket_options = require("neap.websocket.options")
 
 local app = {}
 
@@ -182,14 +183,12 @@ end
 ---@alias neap.http.SocketHandler async fun(ws: table, req: neap.http.Request)
 
 --- Lets a function talk over a WebSocket: `fn(ws, req)`.
----@overload fun(self: neap.http.App, path: string, fn: neap.http.SocketHandler, opts?: table): neap.http.App
+---@overload fun(self: neap.http.App, path: string, fn: neap.http.SocketHandler, opts?: neap.WebSocketAcceptOptions): neap.http.App
 function App:websocket(...)
   local path, fn, opts = ...
   local count = select("#", ...)
   args.callable("websocket", 2, fn, count)
-  if opts ~= nil then
-    args.table("websocket", 3, opts, count)
-  end
+  args.options("websocket", 3, opts, socket_options.accept)
   add(self, "websocket", 1, "GET", path, function()
     return response.new({ status = 426, websocket = { fn = fn, opts = opts } })
   end, count)

@@ -139,7 +139,10 @@ end
 local function unpacked(self, packed, kind)
   local message, err = self.packer:unpack(packed, self.options.max_message)
   if not message then
-    return nil, err.code == "LIMIT" and 1009 or 1002, err.message
+    if err.code == "LIMIT" then
+      return nil, 1009, "the message is too long"
+    end
+    return nil, 1002, err.message
   elseif kind == "text" and not proto.is_utf8(message) then
     return nil, 1007, "the text is not UTF-8"
   end
