@@ -183,7 +183,8 @@ end
 ---@alias neap.http.SocketHandler async fun(ws: table, req: neap.http.Request)
 
 --- Lets a function talk over a WebSocket: `fn(ws, req)`.
----@overload fun(self: neap.http.App, path: string, fn: neap.http.SocketHandler, opts?: neap.WebSocketAcceptOptions): neap.http.App
+---@param ... any  path, fn, opts (neap.WebSocketAcceptOptions)
+---@return neap.http.App
 function App:websocket(...)
   local path, fn, opts = ...
   local count = select("#", ...)
