@@ -81,6 +81,20 @@ int np_bufpool_append(np_host *h, np_buf *b, char *data, size_t n) {
   return 0;
 }
 
+bool np_bufpool_lend(np_host *h, char *data) {
+  bool lent = h->buffers && h->buffers->shared == data;
+  if (lent) h->buffers->shared = NULL;
+  return lent;
+}
+
+void np_bufpool_return(np_host *h, char *data) {
+  if (!h->buffers->shared) {
+    h->buffers->shared = data;
+  } else {
+    put(h, &h->buffers->large, data);
+  }
+}
+
 void np_bufpool_release(np_host *h, np_buf *b) {
   np_bufpool *pool = h->buffers;
   if (!b->base) return;

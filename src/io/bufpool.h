@@ -7,6 +7,7 @@
 #ifndef NP_BUFPOOL_H
 #define NP_BUFPOOL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/buf.h"
@@ -42,6 +43,11 @@ static inline char *np_bufpool_shared(np_host *h) {
 /* Appends n bytes at `data` to b. If they fill much of the loop's own buffer
  * and b is empty, b takes that buffer over. 0 or UV_ENOMEM (b unchanged). */
 int np_bufpool_append(np_host *h, np_buf *b, char *data, size_t n);
+
+/* Takes the loop's buffer out of use if `data` is it: what lies in it stays,
+ * though other bytes are appended meanwhile; true if so. Then give it back. */
+bool np_bufpool_lend(np_host *h, char *data);
+void np_bufpool_return(np_host *h, char *data);
 
 /* Takes the memory of b back; b is empty afterwards. */
 void np_bufpool_release(np_host *h, np_buf *b);

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -69,6 +70,23 @@ static int core_stream_limit(lua_State *L) {
   return 0;
 }
 
+/* stream_host(s, name): remembers the name it was connected to.
+ * stream_host(s) -> name | nil */
+static int core_stream_host(lua_State *L) {
+  np_stream *s = np_stream_check(L, 1);
+  if (lua_isnoneornil(L, 2)) {
+    lua_pushstring(L, s->host);
+    return 1;
+  }
+  const char *name = np_checkstring(L, 2, NULL);
+  size_t size = strlen(name) + 1;
+  char *copy = np_alloc(s->base.host, size);
+  if (!copy) return luaL_error(L, "not enough memory");
+  if (s->host) np_free(s->base.host, s->host, strlen(s->host) + 1);
+  s->host = memcpy(copy, name, size);
+  return 0;
+}
+
 /* is_stream(x) -> boolean */
 static int core_is_stream(lua_State *L) {
   lua_pushboolean(L, np_testclass(L, 1, &np_stream_class) != NULL);
@@ -108,9 +126,13 @@ static int core_descriptors(lua_State *L) {
 
 void np_fdstream_open(lua_State *L, np_host *h) {
   static const luaL_Reg functions[] = {
-      {"stream_fd", core_stream_fd},       {"pair", core_pair},
-      {"stream_limit", core_stream_limit}, {"is_stream", core_is_stream},
-      {"descriptors", core_descriptors},   {NULL, NULL},
+      {"stream_fd", core_stream_fd},
+      {"pair", core_pair},
+      {"stream_limit", core_stream_limit},
+      {"is_stream", core_is_stream},
+      {"stream_host", core_stream_host},
+      {"descriptors", core_descriptors},
+      {NULL, NULL},
   };
   np_setfuncs(L, h, functions);
 }

@@ -50,6 +50,7 @@ struct np_listener {
   int status;   /* accept has failed for good */
   size_t limit; /* for the streams */
   bool closed;
+  bool prepared; /* streams, by a function in the registry under its address */
 };
 
 extern const np_class np_listener_class;
@@ -219,6 +220,14 @@ static const np_handle_class handle_class = {listener_shut, listener_destroy};
 
 /* ---- accept ------------------------------------------------------------ */
 
+/* [.. Stream] -> [.. Stream]  Gives it to the function of listener_prepare,
+ * which cannot wait. */
+static void prepare(lua_State *L, np_listener *l) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &l->prepared);
+  lua_pushvalue(L, -2);
+  lua_call(L, 1, 0);
+}
+
 /* [..] -> [.. Stream] or [.. nil err]  the next of the queue */
 static int take_connection(lua_State *L, np_listener *l) {
   np_host *h = l->base.host;
@@ -234,6 +243,7 @@ static int take_connection(lua_State *L, np_listener *l) {
   }
   s->limit = l->limit;
   np_stream_attach(s, wire);
+  if (l->prepared) prepare(L, l);
   return 1;
 }
 
@@ -323,6 +333,8 @@ static int listener__gc(lua_State *L) {
   if (l && !l->closed) np_warn_unclosed(L, l->base.host);
   *box = NULL;
   if (l) {
+    lua_pushnil(L);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &l->prepared);
     listener_close_all(l);
     np_release(&l->base);
   }
@@ -446,10 +458,22 @@ static int core_listener_ahead(lua_State *L) {
   return 0;
 }
 
+/* listener_prepare(listener, fn): fn(stream) is called with each accepted
+ * Stream before anybody gets it. It cannot wait. */
+static int core_listener_prepare(lua_State *L) {
+  np_listener *l = np_listener_check(L, 1);
+  np_checkfunction(L, 2);
+  lua_settop(L, 2);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &l->prepared);
+  l->prepared = true;
+  return 0;
+}
+
 void np_listener_open(lua_State *L, np_host *h) {
   static const luaL_Reg functions[] = {
       {"listener", core_listener},
       {"listener_ahead", core_listener_ahead},
+      {"listener_prepare", core_listener_prepare},
       {NULL, NULL},
   };
   np_class_register(L, h, &np_listener_class);

@@ -17,6 +17,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/addr.h"
 #include "base/err.h"
@@ -113,8 +114,14 @@ void np_stream_describe(np_wait *wait, char *buf, size_t size) {
 
 int np_stream_fail(lua_State *L, np_stream *s, int uv, const char *what) {
   char text[160];
+  const char *code, *fault = NULL;
+  if (s->wire && s->wire->cls->fault) {
+    fault = s->wire->cls->fault(s->wire, uv, &code);
+  }
   describe(s, what, text, sizeof(text));
-  if (uv == UV_ETIMEDOUT) {
+  if (fault) {
+    np_fail(L, code, "%s", fault);
+  } else if (uv == UV_ETIMEDOUT) {
     np_fail(L, "TIMEOUT", "%s: timed out", text);
   } else {
     np_fail_uv(L, uv, "%s", text);
@@ -157,6 +164,7 @@ static void stream_destroy(np_handle *b) {
   np_bufpool_release(h, &s->in);
   np_buf_release(&s->sending, h->alloc, h->alloc_ud);
   np_buf_release(&s->queued, h->alloc, h->alloc_ud);
+  if (s->host) np_free(h, s->host, strlen(s->host) + 1);
   np_free(h, s, sizeof(*s));
 }
 
@@ -185,12 +193,18 @@ np_stream *np_stream_new(lua_State *L, np_host *h) {
 
 static void on_closed(void *user);
 
+static void on_ready(void *user) {
+  np_stream *s = user;
+  if (s->wire) np_stream_wake_all(s, np_stream_unsent(s), 0);
+}
+
 static const np_wire_user callbacks = {
     .room = np_stream_room,
     .on_read = np_stream_on_read,
     .on_end = np_stream_on_end,
     .on_written = np_stream_on_written,
     .on_closed = on_closed,
+    .on_ready = on_ready,
 };
 
 void np_stream_attach(np_stream *s, np_wire *w) {
@@ -200,6 +214,13 @@ void np_stream_attach(np_stream *s, np_wire *w) {
   s->closing = false;
   np_hold(&s->base);
   np_handle_list(&s->base);
+}
+
+void np_stream_layer(np_stream *s, np_wire *over) {
+  over->callbacks = &callbacks;
+  over->user = s;
+  s->wire = over;
+  s->reading = false;
 }
 
 /* ---- closing ----------------------------------------------------------- */
@@ -372,6 +393,11 @@ static const luaL_Reg methods[] = {
     {"isatty", np_stream_m_isatty},
     {"winsize", np_stream_m_winsize},
     {"raw", np_stream_m_raw},
+    {"start_tls", np_stream_m_start_tls},
+    {"alpn", np_stream_m_not_secure},
+    {"cipher", np_stream_m_not_secure},
+    {"tls_version", np_stream_m_not_secure},
+    {"peer_certificate", np_stream_m_not_secure},
     {"close", stream_close},
     {"abort", stream_abort},
     {"closed", stream_closed},

@@ -75,6 +75,7 @@ struct np_stream {
   np_timer linger;       /* ticks while closing */
   size_t linger_unsent;  /* at the last tick */
   uint8_t linger_left;   /* ticks */
+  char *host;            /* the name it was connected to, or NULL */
 };
 
 extern const np_class np_stream_class;
@@ -85,6 +86,10 @@ np_stream *np_stream_new(lua_State *L, np_host *h);
 
 /* Gives it the wire, which must be open, and opens it for Lua. */
 void np_stream_attach(np_stream *s, np_wire *w);
+
+/* Puts a layer over the stream's wire: from now on the stream uses `over`,
+ * which uses what was its wire. Nothing may be unread or unsent. */
+void np_stream_layer(np_stream *s, np_wire *over);
 
 /* The stream that an argument is. **raises** if it is none */
 np_stream *np_stream_check(lua_State *L, int arg);
@@ -212,6 +217,8 @@ int np_stream_m_peername(lua_State *L);
 int np_stream_m_sockname(lua_State *L);
 int np_stream_m_fileno(lua_State *L);
 int np_stream_m_tostring(lua_State *L);
+int np_stream_m_start_tls(lua_State *L);
+int np_stream_m_not_secure(lua_State *L);
 int np_stream_m_isatty(lua_State *L);
 int np_stream_m_winsize(lua_State *L);
 int np_stream_m_raw(lua_State *L);

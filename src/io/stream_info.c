@@ -111,3 +111,36 @@ int np_stream_m_tostring(lua_State *L) {
   lua_concat(L, 4);
   return 1;
 }
+
+/* ---- TLS --------------------------------------------------------------- */
+
+static int return_all(lua_State *L, int status, lua_KContext kept) {
+  (void)status;
+  return lua_gettop(L) - (int)kept;
+}
+
+/* start_tls(opts): in neap.tls, which is loaded here at the latest. */
+int np_stream_m_start_tls(lua_State *L) {
+  np_stream_checkopen(L, np_stream_self(L));
+  lua_settop(L, 2);
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
+  if (lua_getfield(L, -1, "neap.tls") == LUA_TNIL) {
+    luaL_error(L, "this neap was built without 'tls' (see neap.features)");
+  }
+  lua_pushliteral(L, "neap.tls");
+  lua_call(L, 1, 1);  // loaded once: its loader is neap's own
+  lua_getfield(L, -1, "start");
+  lua_pushvalue(L, 1);
+  lua_pushvalue(L, 2);
+  int kept = lua_gettop(L) - 3;
+  lua_callk(L, 2, LUA_MULTRET, kept, return_all);
+  return return_all(L, LUA_OK, kept);
+}
+
+/* alpn() and the like of a stream without TLS: nil. The module for TLS puts
+ * its own functions in the place of these. */
+int np_stream_m_not_secure(lua_State *L) {
+  np_stream_checkopen(L, np_stream_self(L));
+  lua_pushnil(L);
+  return 1;
+}

@@ -48,6 +48,11 @@ typedef struct np_wire_user {
   void (*on_written)(void *user, int status);
 
   void (*on_closed)(void *user);
+
+  /* A layer such as TLS has got further in what its own waits are for. Unlike
+   * the others it may come from a call of that layer's module. NULL: nobody
+   * minds. */
+  void (*on_ready)(void *user);
 } np_wire_user;
 
 typedef struct np_wire_class {
@@ -82,11 +87,16 @@ typedef struct np_wire_class {
 
   int (*option)(np_wire *w, np_wire_option option, int value);
   int (*fileno)(np_wire *w, int *fd);
+
+  /* The text of a status that means more than libuv knows, which lives as long
+   * as the wire, and the code of the error in *code; else NULL. The function
+   * may be NULL, too. */
+  const char *(*fault)(np_wire *w, int status, const char **code);
 } np_wire_class;
 
 struct np_wire {
   const np_wire_class *cls;
-  const char *kind; /* "tcp", "unix", "pipe", "memory": begins descriptions */
+  const char *kind; /* "tcp", "unix", "tls", "memory": begins descriptions */
   bool polls;       /* may be told NP_ROOM_SOON */
   bool outside;     /* the other end is outside of this host: a wait for it is
                        no deadlock */
