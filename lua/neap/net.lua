@@ -6,6 +6,7 @@ local core = require("neap.core")
 local errors = require("neap.errors")
 local eyeballs = require("neap.eyeballs")
 local options = require("neap.net_options")
+local secure = require("neap.secure")
 local server = require("neap.server")
 local udp = require("neap.udp")
 local unix = require("neap.unix")
@@ -109,23 +110,44 @@ local function bind_address(bind)
   return bind, nil
 end
 
+--- Sets what the options say of a new connection.
+local function set_up(stream, opts)
+  if opts.nodelay ~= false then
+    stream:nodelay(true)
+  end
+  if opts.keepalive then
+    stream:keepalive(opts.keepalive)
+  end
+end
+
 --- Connects without looking at `timeout`.
-local function open(host, port, opts)
+local function open(host, port, opts, context)
   local bind_host, bind_port = bind_address(opts.bind)
   local family = opts.family or bind_host and core.numeric_family(bind_host)
   local addresses, err = addresses_of(host, family)
   if not addresses then
     return nil, err
   end
-  return eyeballs.connect(addresses, function(address)
+  local stream
+  stream, err = eyeballs.connect(addresses, function(address)
     return core.tcp_connect(address.host, port, bind_host, bind_port, opts.limit)
   end)
+  if not stream then
+    return nil, err
+  end
+  set_up(stream, opts)
+  if context then
+    return secure.connect(stream, context, { host = host, port = port })
+  elseif not core.numeric_family(host) then
+    core.stream_host(stream, host) -- for start_tls
+  end
+  return stream
 end
 
 --- Connects, giving up after `timeout` seconds. Errors that `open` raises pass;
 --- it raises no TIMEOUT itself.
-local function open_in_time(host, port, opts)
-  local result = table.pack(pcall(core.timeout, opts.timeout, open, host, port, opts))
+local function open_in_time(host, port, opts, context)
+  local result = table.pack(pcall(core.timeout, opts.timeout, open, host, port, opts, context))
   if result[1] then
     return table.unpack(result, 2, result.n)
   elseif core.error_code(result[2]) ~= "TIMEOUT" then
@@ -146,17 +168,11 @@ function net.connect(...)
   port = args.port("connect", 2, port, count)
   opts = args.options("connect", 3, opts, options.connect)
   core.checkwait()
-  local stream, err = (opts.timeout and open_in_time or open)(host, port, opts)
-  if not stream then
+  local context, err = secure.context(opts.tls)
+  if err then
     return nil, err
   end
-  if opts.nodelay ~= false then
-    stream:nodelay(true)
-  end
-  if opts.keepalive then
-    stream:keepalive(opts.keepalive)
-  end
-  return stream
+  return (opts.timeout and open_in_time or open)(host, port, opts, context)
 end
 
 -- ---- listening -------------------------------------------------------------
@@ -233,10 +249,12 @@ end
 --- Checked arguments in, Listener out.
 local function listen(host, port, opts)
   core.checkwait()
-  if opts.fd then
-    return listen_fd(opts)
-  end
-  return listen_tcp(host, port, opts)
+  return secure.listen(opts.tls, function()
+    if opts.fd then
+      return listen_fd(opts)
+    end
+    return listen_tcp(host, port, opts)
+  end)
 end
 
 --- Listens on a port; 0 takes a free one. A name binds each of its addresses;
@@ -272,7 +290,7 @@ function net.serve(...)
   if not listener then
     return nil, err
   end
-  return server.new(listener, handler, opts.max_connections)
+  return server.new(listener, secure.handler(opts.tls, handler), opts.max_connections)
 end
 
 -- ---- Unix sockets -----------------------------------------------------------

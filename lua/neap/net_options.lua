@@ -1,6 +1,7 @@
 --- The options of the functions of neap.net, and of what is built on them:
 --- name to kind.
 local args = require("neap.args")
+local tls_options = require("neap.tls_options")
 
 local option = args.option
 
@@ -13,20 +14,24 @@ local option = args.option
 ---@field keepalive? number|false  seconds
 ---@field bind? string|neap.Address  a local address
 ---@field family? "ipv4"|"ipv6"
+---@field tls? neap.Tls|false
 
 ---@class neap.ListenOptions: neap.StreamOptions
 ---@field backlog? integer
 ---@field reuse_port? boolean
 ---@field fd? integer  a socket that is bound already
+---@field tls? neap.Tls|false  with `cert`
 
 ---@class neap.ServeOptions: neap.ListenOptions
 ---@field max_connections? integer  further ones wait in the backlog
 
 ---@class neap.UnixConnectOptions: neap.StreamOptions
 ---@field timeout? number  seconds
+---@field tls? neap.Tls|false  `server_name` is needed to verify
 
 ---@class neap.UnixListenOptions: neap.StreamOptions
 ---@field backlog? integer
+---@field tls? neap.Tls|false  with `cert`
 
 ---@class neap.UnixServeOptions: neap.UnixListenOptions
 ---@field max_connections? integer  further ones wait in the backlog
@@ -75,6 +80,7 @@ net_options.connect = {
   bind = bind_option,
   family = family_option,
   limit = option.count,
+  tls = tls_options.tls,
 }
 
 net_options.listen = {
@@ -82,6 +88,7 @@ net_options.listen = {
   reuse_port = option.boolean,
   fd = option.integer(0, 0x7fffffff),
   limit = option.count,
+  tls = tls_options.tls,
 }
 
 net_options.serve = { max_connections = option.count }
@@ -89,14 +96,23 @@ for name, kind in pairs(net_options.listen) do
   net_options.serve[name] = kind
 end
 
-net_options.connect_unix = { timeout = option.seconds, limit = option.count }
+net_options.connect_unix = {
+  timeout = option.seconds,
+  limit = option.count,
+  tls = tls_options.tls,
+}
 
-net_options.listen_unix = { backlog = option.count, limit = option.count }
+net_options.listen_unix = {
+  backlog = option.count,
+  limit = option.count,
+  tls = tls_options.tls,
+}
 
 net_options.serve_unix = {
   backlog = option.count,
   limit = option.count,
   max_connections = option.count,
+  tls = tls_options.tls,
 }
 
 local function string_option(value)

@@ -4,6 +4,7 @@ local args = require("neap.args")
 local core = require("neap.core")
 local errors = require("neap.errors")
 local options = require("neap.net_options")
+local secure = require("neap.secure")
 local server = require("neap.server")
 
 local unix = {}
@@ -22,7 +23,7 @@ local function check_path(name, position, path, count)
   end
 end
 
-local function open(path, limit)
+local function open_plain(path, limit)
   local delay = FIRST_RETRY
   while true do
     local stream, err = core.unix_connect(path, limit)
@@ -34,8 +35,16 @@ local function open(path, limit)
   end
 end
 
-local function open_in_time(path, limit, seconds)
-  local result = table.pack(pcall(core.timeout, seconds, open, path, limit))
+local function open(path, limit, context)
+  local stream, err = open_plain(path, limit)
+  if stream and context then
+    return secure.connect(stream, context, { path = path })
+  end
+  return stream, err
+end
+
+local function open_in_time(path, limit, context, seconds)
+  local result = table.pack(pcall(core.timeout, seconds, open, path, limit, context))
   if result[1] then
     return table.unpack(result, 2, result.n)
   elseif core.error_code(result[2]) ~= "TIMEOUT" then
@@ -52,14 +61,16 @@ function unix.connect(...)
   check_path("connect_unix", 1, path, select("#", ...))
   opts = args.options("connect_unix", 2, opts, options.connect_unix)
   core.checkwait()
-  if opts.timeout then
-    return open_in_time(path, opts.limit, opts.timeout)
+  local context, err = secure.context(opts.tls)
+  if err then
+    return nil, err
+  elseif opts.timeout then
+    return open_in_time(path, opts.limit, context, opts.timeout)
   end
-  return open(path, opts.limit)
+  return open(path, opts.limit, context)
 end
 
-local function listen(path, opts)
-  core.checkwait()
+local function listen_plain(path, opts)
   local listener = core.listener(opts.limit)
   local ok, err = core.listener_unix(listener, path, opts.backlog or BACKLOG)
   if not ok then
@@ -67,6 +78,11 @@ local function listen(path, opts)
     return nil, err
   end
   return listener
+end
+
+local function listen(path, opts)
+  core.checkwait()
+  return secure.listen(opts.tls, function() return listen_plain(path, opts) end)
 end
 
 --- Listens on a Unix socket. The file of one that nobody listens on any more is
@@ -93,7 +109,7 @@ function unix.serve(...)
   if not listener then
     return nil, err
   end
-  return server.new(listener, handler, opts.max_connections)
+  return server.new(listener, secure.handler(opts.tls, handler), opts.max_connections)
 end
 
 return unix
