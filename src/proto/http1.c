@@ -161,12 +161,9 @@ static int push_head(lua_State *L, np_http_conn *c, const np_head *head,
   return 6;
 }
 
-/* Why there are n bytes of a head, but no end of one. */
-static int refuse_unfinished(lua_State *L, np_http_conn *c, const char *data,
-                             size_t n) {
-  bool in_line = memchr(data, '\n', n) == NULL;
-  if (n < c->group->max_header_size)
-    return push_refusal(L, c, 400, "the request is malformed");
+/* More bytes than a head may have. */
+static int refuse_large(lua_State *L, np_http_conn *c, const char *data) {
+  bool in_line = !memchr(data, '\n', c->group->max_header_size);
   return in_line ? push_refusal(L, c, 414, "the request line is too long")
                  : push_refusal(L, c, 431, "the header is too large");
 }
@@ -177,7 +174,7 @@ static int take_head(lua_State *L, np_stream *s, size_t n) {
   np_span all = {np_buf_data(&s->in) + c->lead, n - c->lead};
   np_head head;
   if (all.size > g->max_header_size) {
-    return refuse_unfinished(L, c, all.at, all.size);
+    return refuse_large(L, c, all.at);
   } else if (np_head_parse(&head, all.at, all.size, g->max_headers)) {
     return push_refusal(L, c, head.status, head.problem);
   }

@@ -205,6 +205,12 @@ end
 
 -- ---- failures ----------------------------------------------------------------
 
+--- The error itself: the `assert` of test frameworks wraps what it raises.
+local function unwrap(err)
+  local inside = type(err) == "table" and errors.code(err) == nil and rawget(err, "message")
+  return inside and errors.code(inside) and inside or err
+end
+
 --- The status for what a handler raised, if that is the client's fault.
 local function client_status(err)
   local code = errors.code(err)
@@ -227,8 +233,9 @@ end
 --- Answers a request whose handler raised. Nothing of the error is shown.
 local function send_failure(context, failure)
   local conn, req = context.conn, context.req
-  local status = client_status(failure.error)
-  if errors.is_cancelled(failure.error) then
+  local err = unwrap(failure.error)
+  local status = client_status(err)
+  if errors.is_cancelled(err) then
     core.checkwait() -- raises if it is this task that was cancelled
   end
   if not status then
@@ -239,7 +246,7 @@ local function send_failure(context, failure)
     return false
   elseif status then
     context.status = status
-    local text = ("%d %s: %s\n"):format(status, http1.reason(status), failure.error.message)
+    local text = ("%d %s: %s\n"):format(status, http1.reason(status), err.message)
     return conn:respond(status, TYPES.text, text)
   end
   context.status = 500
