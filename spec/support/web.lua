@@ -10,6 +10,7 @@ local web = {}
 ---@param bytes string|string[]  a list is written piece by piece
 ---@param opts table?  of serve
 ---@return string
+---@return neap.Error? err  if it did not end orderly
 function web.talk(app, bytes, opts)
   local client, theirs = neap.testing.stream_pair()
   local open <close> = client
@@ -21,9 +22,14 @@ function web.talk(app, bytes, opts)
     end
   end
   open:shutdown()
-  local text = assert(open:readall())
+  local got = {}
+  local data, err = open:read()
+  while data do
+    got[#got + 1] = data
+    data, err = open:read()
+  end
   task:await()
-  return text
+  return table.concat(got), err
 end
 
 --- Splits what came back into its answers: { status, reason, fields, body }. The

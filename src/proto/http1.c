@@ -279,7 +279,19 @@ static const luaL_Reg conn_methods[] = {
     {NULL, NULL},
 };
 
-static const luaL_Reg conn_meta[] = {{"__gc", conn_close}, {NULL, NULL}};
+/* Left by an error in the middle of an answer: the client must not take what
+ * it got for all of it. */
+static int conn__close(lua_State *L) {
+  np_http_conn *c = np_checkself(L);
+  bool begun = c->out != NP_OUT_IDLE && c->out != NP_OUT_DONE;
+  if (c->group && begun && !lua_isnoneornil(L, 2) && c->stream->stream)
+    np_stream_close(c->stream->stream, true);
+  leave(c);
+  return 0;
+}
+
+static const luaL_Reg conn_meta[] = {
+    {"__gc", conn_close}, {"__close", conn__close}, {NULL, NULL}};
 static const np_class conn_class = {"HttpConnection", conn_methods, conn_meta};
 
 /* ---- groups ------------------------------------------------------------- */
@@ -299,7 +311,7 @@ static int group_accept(lua_State *L) {
   lua_setiuservalue(L, -2, 2);
   c->group = g;
   c->stream = lua_touserdata(L, 2);
-  c->out = NP_OUT_DONE;
+  c->out = NP_OUT_IDLE;
   np_list_init(&c->link);
   np_list_append(&g->conns, &c->link);
   return 1;

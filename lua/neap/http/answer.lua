@@ -1,8 +1,10 @@
 --- Sending what a handler returned, or answering what it raised.
 ---
 --- Each kind of body has a function that sends it, `send_KIND(context, res)`,
---- and returns whether the connection can go on. All of them write through the
+--- and returns whether the connection can go on, or an error too if sending has
+--- failed. All of them write through the
 --- connection, which frames the body, and leaves it out for HEAD.
+local combine = require("neap.combine")
 local core = require("neap.core")
 local errors = require("neap.errors")
 local http1 = require("neap.proto.http1")
@@ -63,12 +65,7 @@ local function send_text(context, res, text, default_type)
   local conn = context.conn
   local kind, list = wire_fields(conn, res, default_type)
   if context.server._compress and text and #text >= 1024 then
-    local compress = require("neap.http.compress")
-    local list_of
-    text, list_of = compress.text(context.req, res, kind, text)
-    for _, item in ipairs(list_of or {}) do
-      list[#list + 1] = item
-    end
+    text = require("neap.http.compress").text(context.req, res, kind, list, text)
   end
   context.sent = text and #text or 0
   return conn:respond(res.status, kind, text, list)
@@ -90,28 +87,42 @@ local function trailers_of(res)
   return trailers and flat(trailers) or nil
 end
 
---- A function that writes data as a part of the body.
+--- A function that writes data as a part of the body. Once that fails it fails
+--- for good, and `context.failure` is why.
 local function writer(context)
   local conn = context.conn
   return function(data)
+    if context.failure then
+      return nil, context.failure
+    end
     if type(data) ~= "string" and type(data) ~= "number" then
       error("bad argument #1 to 'write' (string expected, got " .. type(data) .. ")", 2)
     end
     data = tostring(data)
     context.sent = context.sent + #data
-    return conn:write(data)
+    local ok, err = conn:write(data)
+    context.failure = err
+    return ok, err
   end
+end
+
+--- Ends a body that was written piece by piece.
+local function finish(context, trailers)
+  if context.failure then
+    return false, context.failure
+  end
+  return context.conn:finish(trailers)
 end
 
 local function send_stream(context, res)
   local length = math.tointeger(tonumber(res.headers:get("content-length")))
-  local has_body = begin(context, res, TYPES.stream, length)
-  if has_body == nil then
-    return false
-  elseif has_body then
+  local has_body, err = begin(context, res, TYPES.stream, length)
+  if has_body then
     res.stream(writer(context))
+  elseif err then
+    return false, err
   end
-  return context.conn:finish(trailers_of(res))
+  return finish(context, trailers_of(res))
 end
 
 --- The text of an event. Line ends in data begin a new line of data; a field
@@ -144,16 +155,16 @@ local function send_events(context, res)
   if not res.headers:get("cache-control") then
     res.headers:set("Cache-Control", "no-cache")
   end
-  local has_body = begin(context, res, TYPES.events)
-  if has_body == nil then
-    return false
-  elseif has_body then
+  local has_body, err = begin(context, res, TYPES.events)
+  if has_body then
     local write = writer(context)
     res.events(function(event)
       return write(event_text(event))
     end)
+  elseif err then
+    return false, err
   end
-  return context.conn:finish()
+  return finish(context)
 end
 
 local function send_websocket(context, res)
@@ -236,6 +247,9 @@ local function send_failure(context, failure)
   local err = unwrap(failure.error)
   local status = client_status(err)
   if errors.is_cancelled(err) then
+    if req._cleanup then
+      combine.shield(req._cleanup)
+    end
     core.checkwait() -- raises if it is this task that was cancelled
   end
   if not status then
@@ -263,28 +277,29 @@ end
 local function send_result(context, result)
   local res = response.new(result)
   context.status = res.status
-  local sent = send_response(context, res)
+  local sent, err = send_response(context, res)
   context.status = res.status
-  return sent
+  return sent, err
 end
 
 --- Sends the answer to a request: `result` is what the app returned, or, unless
---- `ok`, what it raised. Whether the connection can go on.
+--- `ok`, what it raised. Whether the connection can go on, or else an error if
+--- sending has failed.
 ---@async
 function answer.send(server, req, conn, ok, result)
   local context = { server = server, req = req, conn = conn, status = 500, sent = 0 }
-  local sent
+  local sent, err
   if ok then
-    ok, sent = xpcall(send_result, on_error, context, result)
+    ok, sent, err = xpcall(send_result, on_error, context, result)
     result = sent
   end
   if not ok then
-    sent = send_failure(context, result)
+    sent, err = send_failure(context, result)
   end
   if server._log then
     server._log(req, req._stream, context.status, context.sent)
   end
-  return sent
+  return sent, err
 end
 
 return answer

@@ -195,6 +195,7 @@ function request.new(server, conn, stream, method, path, query, head, length, fl
     _head = head,
     _length = length,
     _flags = flags,
+    _cleanup = false, -- or what to do after the request
   }, Request)
   if flags & FLAG_ENCODED ~= 0 then
     self.raw_path = path

@@ -155,11 +155,12 @@ local TEXT = "text/plain; charset=utf-8"
 -- Shorter texts are not worth compressing.
 local PLAIN_SIZE = 1024
 
---- Reads a request's answer out of the app and sends it; false ends the
---- connection.
+--- Has the app answer a request, and sends that. Whether the connection can go
+--- on, or else an error if sending has failed.
 local function serve_request(self, req, conn)
   local ok, result = xpcall(self._handle, on_error, self._app, req)
-  if ok and type(result) == "string" and #result < PLAIN_SIZE and not self._log then
+  local plain = ok and type(result) == "string" and #result < PLAIN_SIZE
+  if plain and not self._log and not req._cleanup then
     return conn:respond(200, TEXT, result)
   end
   return answer.send(self, req, conn, ok, result)
@@ -177,11 +178,12 @@ local function serve_requests(self, conn, stream)
       return 501, "CONNECT is not supported", true
     end
     local req = request.new(self, conn, stream, method, path, query, head, length, flags)
-    if not serve_request(self, req, conn) then
-      return nil
-    end
+    local sent, err = serve_request(self, req, conn)
     if req._cleanup then
       req._cleanup()
+    end
+    if not sent then
+      return nil, err and stream:abort()
     end
     if length ~= 0 and not finish_body(conn) then
       return nil, nil, true

@@ -1,0 +1,271 @@
+local case = require("spec.support.case")
+local neap = require("neap")
+local temp = require("spec.support.temp")
+local web = require("spec.support.web")
+
+local it, http, fs = case.it, neap.http, neap.fs
+local request, answer = web.request, web.answer
+
+local LARGE = ("0123456789abcdef"):rep(20000)
+local WHEN = 1000000000 -- Sun, 09 Sep 2001 01:46:40 GMT
+
+--- Runs a body with a folder of files.
+local function with_files(body)
+  return function()
+    local dir <close> = temp.dir()
+    fs.mkdir(dir / "www/sub", { parents = true })
+    fs.mkdir(dir / "www/empty")
+    fs.mkdir(dir / "www/.git")
+    for name, text in pairs({
+      ["www/index.html"] = "<p>index",
+      ["www/a.txt"] = "0123456789",
+      ["www/large.bin"] = LARGE,
+      ["www/page.html"] = ("<p>text"):rep(1000),
+      ["www/sub/index.html"] = "<p>sub",
+      ["www/none"] = "",
+      ["www/.secret"] = "secret",
+      ["www/.git/config"] = "secret",
+      ["www/ä b&<.txt"] = "odd",
+      ["secret.txt"] = "secret",
+      ["www-more.txt"] = "secret",
+    }) do
+      assert(fs.write_file(dir / name, text))
+      fs.utime(dir / name, WHEN, WHEN)
+    end
+    fs.symlink("../secret.txt", dir / "www/link.txt")
+    fs.symlink("..", dir / "www/up")
+    fs.symlink("a.txt", dir / "www/inner.txt")
+    body(dir, http.app():static("/", dir / "www"))
+  end
+end
+
+local function get(app, path, fields)
+  return answer(app, request("GET " .. path, fields))
+end
+
+describe("http.static", function()
+  it("serves files", with_files(function(_, app)
+    local got = get(app, "/a.txt")
+    assert.equal(200, got.status)
+    assert.equal("0123456789", got.body)
+    assert.equal("text/plain; charset=utf-8", got.fields["content-type"])
+    assert.equal("Sun, 09 Sep 2001 01:46:40 GMT", got.fields["last-modified"])
+    assert.equal("bytes", got.fields["accept-ranges"])
+    assert.is_truthy(got.fields.etag:find('^"%x+%-%x+"$'))
+    assert.equal(LARGE, get(app, "/large.bin").body)
+    assert.equal("application/octet-stream", get(app, "/large.bin").fields["content-type"])
+    assert.equal("", get(app, "/none").body)
+    assert.equal("odd", get(app, "/%C3%A4%20b&%3C.txt").body)
+    assert.equal("0123456789", get(app, "/inner.txt").body)
+  end))
+
+  it("serves the index of a directory, with a slash behind its path", with_files(function(_, app)
+    assert.equal("<p>index", get(app, "/").body)
+    assert.equal("<p>sub", get(app, "/sub/").body)
+    local got = get(app, "/sub?x=1")
+    assert.equal(301, got.status)
+    assert.equal("/sub/?x=1", got.fields.location)
+    assert.equal(404, get(app, "/empty/").status)
+    assert.equal(404, get(app, "/a.txt/").status)
+  end))
+
+  it("redirects to its own paths alone", with_files(function(_, app)
+    for _, path in ipairs({ "//sub", "///sub", "/\\sub" }) do
+      local location = get(app, path).fields.location
+      assert.is_true(location == nil or location:sub(1, 2) ~= "//", location)
+    end
+  end))
+
+  it("serves below a prefix", with_files(function(dir)
+    local app = http.app():static("/files/", dir / "www")
+    assert.equal("0123456789", get(app, "/files/a.txt").body)
+    assert.equal("/files/", get(app, "/files").fields.location)
+    assert.equal(404, get(app, "/a.txt").status)
+    local outer = http.app():mount("/x", app)
+    assert.equal("0123456789", get(outer, "/x/files/a.txt").body)
+    assert.equal("/x/files/sub/", get(outer, "/x/files/sub").fields.location)
+  end))
+
+  it("answers HEAD without reading, and 405 to a POST", with_files(function(_, app)
+    local got = answer(app, request("HEAD /large.bin"))
+    assert.equal(tostring(#LARGE), got.fields["content-length"])
+    got = answer(app, request("POST /a.txt"))
+    assert.equal(405, got.status)
+    assert.equal("GET, HEAD, OPTIONS", got.fields.allow)
+  end))
+
+  for _, path in ipairs({
+    "/../secret.txt",
+    "/..%2fsecret.txt",
+    "/%2e%2e/secret.txt",
+    "/%2E%2E%2Fsecret.txt",
+    "/sub/../../secret.txt",
+    "/sub/%2e%2e/%2e%2e/secret.txt",
+    "/./../secret.txt",
+    "/....//secret.txt",
+    "/%252e%252e/secret.txt",
+    "/..%c0%afsecret.txt",
+    "/%c0%ae%c0%ae/secret.txt",
+    "/..%5csecret.txt",
+    "//../secret.txt",
+    "/../www-more.txt",
+    "/link.txt",
+    "/up/secret.txt",
+    "/up/",
+    "/.secret",
+    "/%2esecret",
+    "/.git/config",
+    "/sub%2findex.html",
+    "/a.txt%2f",
+    "/sub//index.html",
+    "/sub/./index.html",
+  }) do
+    it("does not serve " .. path, with_files(function(_, app)
+      local got = get(app, path)
+      assert.equal(404, got.status)
+      assert.is_nil(got.body:find("secret"))
+    end))
+  end
+
+  it("does not serve what an encoded zero cuts off", with_files(function(_, app)
+    assert.equal(400, get(app, "/a.txt%00.html").status)
+  end))
+
+  it("follows links out and serves hidden names if told to", with_files(function(dir)
+    local app = http.app():static("/", dir / "www", { follow = true, hidden = true })
+    assert.equal("secret", get(app, "/link.txt").body)
+    assert.equal("secret", get(app, "/.secret").body)
+    assert.equal(404, get(app, "/../secret.txt").status)
+  end))
+
+  it("lists directories if told to", with_files(function(dir)
+    local app = http.app():static("/", dir / "www", { listing = true, index = false })
+    local body = get(app, "/").body
+    assert.is_truthy(body:find('<a href="./a.txt">a.txt</a>', 1, true))
+    assert.is_truthy(body:find('<a href="./sub/">sub/</a>', 1, true))
+    assert.is_truthy(body:find('<a href="./%C3%A4%20b%26%3C.txt">ä b&amp;&lt;.txt</a>', 1, true))
+    assert.is_nil(body:find("secret", 1, true))
+  end))
+
+  it("lets clients keep files for a while if told to", with_files(function(dir)
+    local app = http.app():static("/", dir / "www", { max_age = 60 })
+    assert.equal("public, max-age=60", get(app, "/a.txt").fields["cache-control"])
+  end))
+
+  it("compresses small texts under another tag", with_files(function(_, app)
+    local plain = get(app, "/page.html")
+    local got = get(app, "/page.html", { "Accept-Encoding: gzip" })
+    assert.equal("gzip", got.fields["content-encoding"])
+    assert.equal("W/" .. plain.fields.etag, got.fields.etag)
+    assert.equal("Accept-Encoding", plain.fields.vary)
+    assert.is_true(#got.body < #plain.body)
+    assert.equal(304, get(app, "/page.html", { "If-None-Match: " .. got.fields.etag }).status)
+  end))
+end)
+
+describe("http files, asked for under conditions:", function()
+  local BEFORE, AT = "Sun, 09 Sep 2001 01:46:39 GMT", "Sun, 09 Sep 2001 01:46:40 GMT"
+  local AFTER = "Monday, 10-Sep-01 01:46:40 GMT"
+
+  for name, wanted in pairs({
+    ["If-None-Match with its tag"] = { 304, "If-None-Match: TAG" },
+    ["If-None-Match with its weak tag"] = { 304, "If-None-Match: W/TAG" },
+    ["If-None-Match with a list"] = { 304, 'If-None-Match: "x", TAG' },
+    ["If-None-Match with *"] = { 304, "If-None-Match: *" },
+    ["If-None-Match with another tag"] = { 200, 'If-None-Match: "x"' },
+    ["If-None-Match before If-Modified-Since"] = { 200, 'If-None-Match: "x"', "If-Modified-Since: " .. AFTER },
+    ["If-Modified-Since at its time"] = { 304, "If-Modified-Since: " .. AT },
+    ["If-Modified-Since after it"] = { 304, "If-Modified-Since: " .. AFTER },
+    ["If-Modified-Since before it"] = { 200, "If-Modified-Since: " .. BEFORE },
+    ["If-Modified-Since in the form of C"] = { 304, "If-Modified-Since: Sun Sep  9 01:46:40 2001" },
+    ["If-Modified-Since that is no date"] = { 200, "If-Modified-Since: yesterday" },
+    ["If-Match with its tag"] = { 200, "If-Match: TAG" },
+    ["If-Match with its weak tag"] = { 412, "If-Match: W/TAG" },
+    ["If-Match with *"] = { 200, "If-Match: *" },
+    ["If-Match with another tag"] = { 412, 'If-Match: "x"' },
+    ["If-Unmodified-Since at its time"] = { 200, "If-Unmodified-Since: " .. AT },
+    ["If-Unmodified-Since before it"] = { 412, "If-Unmodified-Since: " .. BEFORE },
+  }) do
+    it(name .. " gives " .. wanted[1], with_files(function(_, app)
+      local tag = get(app, "/a.txt").fields.etag
+      local fields = {}
+      for i = 2, #wanted do
+        fields[#fields + 1] = wanted[i]:gsub("TAG", function() return tag end)
+      end
+      local got = get(app, "/a.txt", fields)
+      assert.equal(wanted[1], got.status)
+      if wanted[1] == 304 then
+        assert.equal(tag, got.fields.etag)
+        assert.equal("", got.body)
+      end
+    end))
+  end
+end)
+
+describe("http ranges:", function()
+  for range, wanted in pairs({
+    ["bytes=0-3"] = { 206, "0123", "bytes 0-3/10" },
+    ["bytes=4-"] = { 206, "456789", "bytes 4-9/10" },
+    ["bytes=-3"] = { 206, "789", "bytes 7-9/10" },
+    ["bytes=-100"] = { 206, "0123456789", "bytes 0-9/10" },
+    ["bytes=9-100"] = { 206, "9", "bytes 9-9/10" },
+    ["Bytes = 0-0"] = { 206, "0", "bytes 0-0/10" },
+    ["bytes=10-"] = { 416, nil, "bytes */10" },
+    ["bytes=-0"] = { 416, nil, "bytes */10" },
+    ["bytes=5-4"] = { 200, "0123456789" },
+    ["bytes=-"] = { 200, "0123456789" },
+    ["bytes=0-1,3-4"] = { 200, "0123456789" },
+    ["bytes=a-b"] = { 200, "0123456789" },
+    ["items=0-1"] = { 200, "0123456789" },
+    ["bytes=99999999999999999999-"] = { 200, "0123456789" },
+  }) do
+    it(("%s gives %d"):format(range, wanted[1]), with_files(function(_, app)
+      local got = get(app, "/a.txt", { "Range: " .. range })
+      assert.equal(wanted[1], got.status)
+      assert.equal(wanted[3], got.fields["content-range"])
+      if wanted[2] then
+        assert.equal(wanted[2], got.body)
+      end
+    end))
+  end
+
+  it("of a large file", with_files(function(_, app)
+    local got = get(app, "/large.bin", { "Range: bytes=100000-299999" })
+    assert.equal(LARGE:sub(100001, 300000), got.body)
+  end))
+
+  it("hold if the file is the same", with_files(function(_, app)
+    local tag = get(app, "/a.txt").fields.etag
+    local function status(if_range)
+      return get(app, "/a.txt", { "Range: bytes=0-0", "If-Range: " .. if_range }).status
+    end
+    assert.equal(206, status(tag))
+    assert.equal(200, status("W/" .. tag))
+    assert.equal(200, status('"x"'))
+    assert.equal(206, status("Sun, 09 Sep 2001 01:46:40 GMT"))
+    assert.equal(200, status("Sun, 09 Sep 2001 01:46:41 GMT"))
+  end))
+end)
+
+describe("http file answers", function()
+  it("have the type of the name, or a given one, and a name to save it under", with_files(function(dir)
+    local app = http.app()
+    app:get("/a", function() return { file = dir / "www/a.txt" } end)
+    app:get("/b", function() return { file = dir / "www/a.txt", type = "text/css", filename = 'ä"b.pdf' } end)
+    app:get("/c", function() return { file = dir / "www/a.txt", status = 404 } end)
+    app:get("/d", function() return { file = dir / "none" } end)
+    app:get("/e", function() return { file = dir / "www" } end)
+
+    assert.equal("text/plain; charset=utf-8", get(app, "/a").fields["content-type"])
+    local got = get(app, "/b")
+    assert.equal("text/css", got.fields["content-type"])
+    assert.equal(
+      "attachment; filename=\"___b.pdf\"; filename*=UTF-8''%C3%A4%22b.pdf",
+      got.fields["content-disposition"]
+    )
+    assert.equal(404, get(app, "/c").status)
+    assert.equal("0123456789", get(app, "/c").body)
+    assert.equal(404, get(app, "/d").status)
+    assert.equal(404, get(app, "/e").status)
+  end))
+end)
