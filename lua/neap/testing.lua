@@ -2,6 +2,9 @@
 --- an order of tasks that is random but repeatable.
 local args = require("neap.args")
 local core = require("neap.core")
+local deadline = require("neap.testing.deadline")
+local leaks = require("neap.testing.leaks")
+local runner = require("neap.testing.busted")
 
 local testing = {}
 
@@ -47,22 +50,44 @@ function testing.settle()
   end
 end
 
+-- ---- order -----------------------------------------------------------------
+
+local seed_in_use -- of the shuffled ready queue, or nil
+local repeated = false -- each spec begins with it anew
+
+--- The seed that the environment asks for: a number, or "random" for a new one.
+local function seed_of_environment()
+  local text = os.getenv("NEAP_SHUFFLE")
+  if not text or text == "random" then
+    return string.unpack("<I4", core.random_bytes(4))
+  end
+  return math.tointeger(tonumber(text))
+    or error(("NEAP_SHUFFLE is neither a number nor \"random\": %s"):format(text), 0)
+end
+
 --- Takes ready tasks in a random order, which is the same for the same seed;
---- `false` goes back to first come, first served.
+--- `false` goes back to first come, first served. Without a seed it takes that
+--- of the environment variable NEAP_SHUFFLE, or a new one. When a spec fails
+--- meanwhile, the seed is written to stderr.
 ---@param seed? integer|false
 ---@return integer? seed
 function testing.shuffle(seed)
+  runner.attach()
   if seed == false then
     core.shuffle(nil)
+    seed_in_use = nil
     return nil
   end
   if seed == nil then
-    seed = string.unpack("<I4", core.random_bytes(4))
+    seed = seed_of_environment()
   end
   seed = args.integer("shuffle", 1, seed, 1, math.mininteger)
   core.shuffle(seed)
+  seed_in_use = seed
   return seed
 end
+
+-- ---- streams ---------------------------------------------------------------
 
 --- Two connected Streams in memory.
 ---@return neap.Stream
@@ -73,62 +98,65 @@ end
 
 -- ---- leaks -----------------------------------------------------------------
 
--- The first stream opens a descriptor that libuv keeps: no leak.
-for _, stream in ipairs({ core.pair() }) do
-  stream:close()
-end
+local Untrace = { __close = function() core.trace_origins(false) end }
 
-local function take_stock()
-  local stock = { tasks = {}, descriptors = core.descriptors() or {}, stats = core.stats() }
-  for _, task in ipairs(core.tasks()) do
-    stock.tasks[task] = true
-  end
-  return stock
-end
-
--- What else core.stats counts, in the words of a failure.
-local counted = { handles = "open handles", keepers = "timers, servers or readers" }
-
---- What there is now and was not before, as a list of texts.
-local function new_since(before)
-  local found, now = {}, core.stats()
-  for _, task in ipairs(core.tasks()) do
-    if not before.tasks[task] then
-      table.insert(found, tostring(task))
-    end
-  end
-  for name, what in pairs(counted) do
-    local more = now[name] - before.stats[name]
-    if more > 0 then
-      table.insert(found, ("%s: %d"):format(what, more))
-    end
-  end
-  for fd in pairs(core.descriptors() or {}) do
-    if not before.descriptors[fd] then
-      table.insert(found, "descriptor " .. fd)
-    end
-  end
-  return found
-end
-
---- Runs `fn(...)` and fails if tasks, handles or descriptors are left that were
---- not there before.
+--- Runs `fn(...)` and fails if tasks, timers, handles or descriptors are left
+--- that were not there before. The error names each, and where it was made.
 ---@async
 ---@overload async fun(fn: function, ...: any): ...
 function testing.no_leaks(...)
   local fn = ...
   args.callable("no_leaks", 1, fn, select("#", ...))
-  local before = take_stock()
+  local before = leaks.take_stock()
+  core.trace_origins(true)
+  local _ <close> = setmetatable({}, Untrace)
   local results = table.pack(fn(select(2, ...)))
-  if #new_since(before) > 0 then
+  if #leaks.new_since(before) > 0 then
     testing.settle()
   end
-  local left = new_since(before)
+  local left = leaks.new_since(before)
   if #left > 0 then
-    table.sort(left)
-    error("left behind: " .. table.concat(left, ", "), 2)
+    error("left behind:\n\t" .. table.concat(left, "\n\t"), 2)
   end
   return table.unpack(results, 1, results.n)
+end
+
+-- ---- deadlines -------------------------------------------------------------
+
+testing.deadline = deadline.set
+
+-- ---- as a helper of busted -------------------------------------------------
+
+local specs = {}
+
+function specs.test_start()
+  if repeated then
+    core.shuffle(seed_in_use)
+  end
+end
+
+function specs.failed()
+  if seed_in_use then
+    io.stderr:write(("neap: ready tasks were taken in the random order of seed %d; "
+      .. "NEAP_SHUFFLE=%d repeats it\n"):format(seed_in_use, seed_in_use))
+  end
+end
+
+runner.listen(specs)
+
+local function read_environment()
+  local seconds = os.getenv("NEAP_DEADLINE")
+  if seconds then
+    deadline.default(tonumber(seconds) or error("NEAP_DEADLINE is not a number: " .. seconds, 0))
+  end
+  if os.getenv("NEAP_SHUFFLE") then
+    testing.shuffle()
+    repeated = true
+  end
+end
+
+if runner.attach() then
+  read_environment()
 end
 
 return testing

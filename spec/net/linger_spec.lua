@@ -1,7 +1,7 @@
 local case = require("spec.support.case")
 local neap = require("neap")
 
-local timed = case.timed
+local timed = case.timed_sockets
 local settle = neap.testing.settle
 
 local KIB = 1024

@@ -3,7 +3,7 @@ local child = require("spec.support.child")
 local expect = require("spec.support.expect")
 local neap = require("neap")
 
-local it, timed, net = case.it, case.timed, neap.net
+local it, net = case.it, neap.net
 local settle = neap.testing.settle
 
 local function serve(handler, opts)
@@ -332,7 +332,7 @@ describe("a Server", function()
     assert.equal("", client:readall())
   end)
 
-  timed("gives handlers the grace and then cancels them", function()
+  case.timed_sockets("gives handlers the grace and then cancels them", function()
     local ended
     local server, port = serve(function(stream)
       local ok, err = pcall(stream.read, stream)

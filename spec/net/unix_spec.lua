@@ -4,7 +4,7 @@ local conformance = require("spec.support.stream_conformance")
 local expect = require("spec.support.expect")
 local neap = require("neap")
 
-local it, timed, net = case.it, case.timed, neap.net
+local it, net = case.it, neap.net
 local settle = neap.testing.settle
 
 --- A path that nobody else uses.
@@ -247,7 +247,7 @@ describe("a Unix socket", function()
     listener:close()
   end)
 
-  timed("gives TIMEOUT when the backlog stays full", function()
+  case.timed_sockets("gives TIMEOUT when the backlog stays full", function()
     local path = fresh_path()
     local listener <close> = assert(net.listen_unix(path, { backlog = 1 }))
     local first <close> = assert(net.connect_unix(path))

@@ -127,7 +127,7 @@ void np_lib_open(lua_State *L, np_host *h) {
       np_fdstream_open, np_memwire_open, np_poll_open,     np_pipe_open,
       np_udp_open,      np_signal_open,  np_process_open,  np_reverse_open,
       np_work_open,     np_fs_open,      np_file_open,     np_fsdir_open,
-      np_tty_open,      np_fswatch_open,
+      np_tty_open,      np_fswatch_open, np_handle_open,
   };
   np_host_attach(L, h); /* pushes neap.core */
   np_setfuncs(L, h, funcs);

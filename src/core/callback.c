@@ -1,7 +1,8 @@
 /*
  * callback.c: call_soon, call_later, call_at and their handles.
  * A callback is a task of its own that is made when it is registered, holds
- * the function and its arguments, and begins when its time has come.
+ * the function and its arguments, and begins when its time has come. The
+ * watchdog of neap.testing is one, too.
  */
 #include <lauxlib.h>
 
@@ -29,7 +30,55 @@ static void on_time(np_timer *timer) {
   np_unkeep(h);
 }
 
+/* ---- the watchdog ------------------------------------------------------ */
+
+static void on_watchdog(uv_timer_t *uv) {
+  np_host *h = np_container_of(uv, np_host, watchdog);
+  np_task *t = h->watchman;
+  h->watchman = NULL;
+  np_task_begin(h, t);
+}
+
+static void watchdog_stop(np_host *h) {
+  np_task *t = h->watchman;
+  if (!t) return;
+  h->watchman = NULL;
+  uv_timer_stop(&h->watchdog);
+  np_task_discard(h, t);
+}
+
+/*
+ * watchdog(seconds, fn, ...) calls fn then, by the real clock, also while the
+ * virtual one runs. It is the only one: another call replaces it, one without
+ * arguments stops it. While it runs there is no deadlock, but it keeps no
+ * program alive.
+ */
+static int watchdog(lua_State *L) {
+  np_host *h = np_gethost(L);
+  if (lua_isnoneornil(L, 1)) {
+    watchdog_stop(h);
+    return 0;
+  }
+  lua_Number seconds = np_checknumber(L, 1);
+  np_checkfunction(L, 2);
+  int nargs = lua_gettop(L) - 2;
+  size_t extra = sizeof(np_callback) - sizeof(np_task);
+  np_task *t = np_task_new(L, h, nargs, NP_TASK_CALLBACK, extra);
+  watchdog_stop(h);
+  h->watchman = t;
+  uv_update_time(h->uv);
+  uv_timer_start(&h->watchdog, on_watchdog,
+                 seconds > 0 ? (uint64_t)(seconds * 1000) + 1 : 0, 0);
+  return 0;
+}
+
+/* ---- handles ----------------------------------------------------------- */
+
 void np_callback_cancel(np_host *h, np_task *t) {
+  if (t == h->watchman) {
+    watchdog_stop(h);
+    return;
+  }
   np_callback *cb = (np_callback *)t;
   if (!np_timer_running(&cb->timer)) return;
   np_timer_stop(h, &cb->timer);
@@ -148,6 +197,7 @@ static int call_at(lua_State *L) {
 static const luaL_Reg funcs[] = {{"call_soon", call_soon},
                                  {"call_later", call_later},
                                  {"call_at", call_at},
+                                 {"watchdog", watchdog},
                                  {NULL, NULL}};
 
 void np_callback_open(lua_State *L, np_host *h) {

@@ -1,8 +1,11 @@
 /*
  * debug.c: what a host holds, in numbers and in words.
  */
+#include "core/debug.h"
+
 #include <lauxlib.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/class.h"
 #include "base/err.h"
@@ -34,6 +37,72 @@ static int stats(lua_State *L) {
   lua_setfield(L, -2, "longest_turn");
   return 1;
 }
+
+/* ---- origins ----------------------------------------------------------- */
+
+void np_origin(np_host *h, char *buf, size_t size) {
+  lua_Debug ar;
+  buf[0] = '\0';
+  if (!h->running) return;
+  for (int level = 0; lua_getstack(h->running, level, &ar); level++) {
+    lua_getinfo(h->running, "Sl", &ar);
+    if (ar.currentline <= 0) continue;
+    bool ours = strncmp(ar.source + 1, "neap/", 5) == 0;
+    if (!ours || !*buf)
+      snprintf(buf, size, "%s:%d", ar.short_src, ar.currentline);
+    if (!ours) return;
+  }
+}
+
+void np_task_note_origin(lua_State *L, np_host *h) {
+  char origin[128];
+  np_origin(h, origin, sizeof origin);
+  if (!*origin) return;
+  np_task_extra(L, -1);
+  lua_pushstring(L, origin);
+  lua_rawseti(L, -2, NP_EX_ORIGIN);
+  lua_pop(L, 1);
+}
+
+/* spawned_at(task) -> where it was spawned, or nil */
+static int spawned_at(lua_State *L) {
+  np_task_extra(L, 1);
+  lua_rawgeti(L, -1, NP_EX_ORIGIN);
+  return 1;
+}
+
+/* trace_origins(on): tasks and handles made from now on know where. Calls with
+ * true add up, and each wants one with false. */
+static int trace_origins(lua_State *L) {
+  np_host *h = np_gethost(L);
+  if (lua_toboolean(L, 1))
+    h->tracing++;
+  else if (h->tracing > 0)
+    h->tracing--;
+  return 0;
+}
+
+/* pending_timers() -> { [number] = origin or "" } of timed callbacks */
+static int pending_timers(lua_State *L) {
+  np_host *h = np_gethost(L);
+  lua_settop(L, 0);
+  lua_newtable(L);
+  for (uint32_t i = 1; i <= h->nslots; i++) {
+    np_pushslot(L, h, NP_SLOT_LIVE);
+    lua_rawgeti(L, -1, i);
+    np_task *t = lua_touserdata(L, -1);
+    if (t && t != h->watchman && !t->begun && t->future.state == NP_PENDING) {
+      np_task_extra(L, 3);
+      if (lua_rawgeti(L, -1, NP_EX_ORIGIN) != LUA_TSTRING)
+        lua_pushliteral(L, "");
+      lua_rawseti(L, 1, t->number);
+    }
+    lua_settop(L, 1);
+  }
+  return 1;
+}
+
+/* ---- the dump ---------------------------------------------------------- */
 
 /* [.. list] -> [.. list]  Adds a line for the task, and where it stands. */
 static void add_task(lua_State *L, np_task *t, int list) {
@@ -116,6 +185,9 @@ static int unforever(lua_State *L) {
 static const luaL_Reg funcs[] = {
     {"stats", stats},
     {"dump", dump},
+    {"spawned_at", spawned_at},
+    {"trace_origins", trace_origins},
+    {"pending_timers", pending_timers},
     {"random_bytes", random_bytes},
     {"cpu_count", cpu_count},
     {"forever", forever},

@@ -89,8 +89,12 @@ struct np_host {
   uint32_t timer_seq;
   uint64_t armed; /* when uvtimer fires; NP_FOREVER: not at all */
   bool virtual_on;
+  bool virtual_lenient; /* real sockets are let pass, for our own specs */
   uint64_t virtual_now;
   uint64_t clock_offset; /* what the virtual clock left behind */
+  uv_timer_t watchdog;   /* by the real clock: callback.c */
+  np_task *watchman;     /* what it calls; NULL: it does not run */
+  uint32_t clock_holds;  /* work on other threads: the clock waits for it */
 
   /* tasks: task.c */
   uint32_t ntasks;   /* live */
@@ -138,6 +142,7 @@ struct np_host {
 
   /* handles and sockets: io/ */
   np_link handles; /* every np_handle that is not closed (io/handle.c) */
+  uint32_t next_handle;
   struct np_bufpool
       *buffers; /* for reading; made when first used (io/bufpool.c) */
   struct np_poller *poller;        /* of descriptors of others (io/poll.c) */
@@ -152,7 +157,8 @@ struct np_host {
   bool debug;                                     /* debug mode: warn.c */
   void (*on_warning)(void *ud, const char *text); /* NULL: stderr */
   void *on_warning_ud;
-  bool dump_due; /* SIGQUIT asked for a dump of the tasks: debug.c */
+  bool dump_due;    /* SIGQUIT asked for a dump of the tasks: debug.c */
+  uint32_t tracing; /* how many want to know where things are made */
 };
 
 /*

@@ -147,12 +147,12 @@ static void turn(np_host *h) {
   if (h->failures_due) np_failures_report(h, false);
   if (h->dump_due) np_dump(h);
   if (worked) drain(h);
-  if (h->virtual_on && !worked && !h->ready_head && !h->polling)
-    np_timer_jump(h);
+  bool jumps = h->virtual_on && h->clock_holds == 0;
+  if (jumps && !worked && !h->ready_head && !h->polling) np_timer_jump(h);
   look_for_end(h);
   if (h->closed) return;
-  bool busy = h->ready_head || h->posts_due ||
-              (h->virtual_on && h->nheap > 0) || (h->on_ended && ended(h));
+  bool busy = h->ready_head || h->posts_due || (jumps && h->nheap > 0) ||
+              (h->on_ended && ended(h));
   if (busy) {
     np_loop_kick(h);
   } else if (h->idle_on) {
@@ -370,10 +370,11 @@ void np_loop_close_handle(np_host *h, void *handle) {
 int np_loop_init(np_host *h) {
   int err = uv_async_init(h->uv, &h->async, on_async);
   if (err < 0) return err;
-  uv_prepare_init(h->uv, &h->prepare); /* these four cannot fail */
+  uv_prepare_init(h->uv, &h->prepare); /* these five cannot fail */
   uv_check_init(h->uv, &h->check);
   uv_idle_init(h->uv, &h->idle);
   uv_timer_init(h->uv, &h->uvtimer);
+  uv_timer_init(h->uv, &h->watchdog);
   uv_prepare_start(&h->prepare, on_prepare);
   uv_check_start(&h->check, on_check);
   uv_unref((uv_handle_t *)&h->prepare);
@@ -381,7 +382,7 @@ int np_loop_init(np_host *h) {
   uv_unref((uv_handle_t *)&h->async);
   uv_unref((uv_handle_t *)&h->uvtimer);
   h->armed = NP_FOREVER;
-  h->nhandles = 5;
+  h->nhandles = 6;
   return 0;
 }
 
@@ -391,6 +392,7 @@ void np_loop_close(np_host *h) {
   np_loop_close_handle(h, &h->check);
   np_loop_close_handle(h, &h->idle);
   np_loop_close_handle(h, &h->uvtimer);
+  np_loop_close_handle(h, &h->watchdog);
 }
 
 /* core.shuffle(seed | nil) */

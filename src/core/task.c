@@ -16,6 +16,7 @@
 #include "base/err.h"
 #include "core/anchor.h"
 #include "core/coro.h"
+#include "core/debug.h"
 #include "core/loop.h"
 #include "core/trace.h"
 
@@ -79,6 +80,7 @@ np_task *np_task_new(lua_State *L, np_host *h, int nargs, int kind,
   lua_setmetatable(L, -2);
   if (h->current && h->current->has_locals) inherit_locals(L, h, t);
   if (h->debug) np_trace_spawned(L, -1);
+  if (h->tracing) np_task_note_origin(L, h);
   t->slot = np_take_slot(L, h);
   lua_pushvalue(L, -1);
   lua_xmove(L, h->slots, 1);

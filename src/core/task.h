@@ -19,6 +19,7 @@ enum {
   NP_EX_CAUSE,     /* traceback of the failed task that it awaited last */
   NP_EX_CAUSE_ERR, /* and the error */
   NP_EX_SPAWNED,   /* debug mode: traceback of its spawn */
+  NP_EX_ORIGIN,    /* where it was spawned, while the host traced */
 };
 
 /* What a failure of the task means. */

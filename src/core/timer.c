@@ -10,8 +10,10 @@
 #include "core/timer.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "base/class.h"
+#include "base/err.h"
 #include "core/loop.h"
 #include "core/task.h"
 
@@ -167,6 +169,20 @@ void np_timer_virtual(np_host *h, bool on) {
   }
 }
 
+void np_checkreal(lua_State *L, np_host *h, const char *what) {
+  if (!h->virtual_on || h->virtual_lenient) return;
+  np_raise(
+      L, "INVALID_STATE", "%s takes real time, and the virtual clock is on%s",
+      what,
+      strstr(what, "socket") ? " (testing.stream_pair works with it)" : "");
+}
+
+void np_clock_hold(np_host *h) { h->clock_holds++; }
+
+void np_clock_release(np_host *h) {
+  if (--h->clock_holds == 0 && h->virtual_on) np_loop_kick(h);
+}
+
 /* ---- sleep ------------------------------------------------------------- */
 
 static np_task *sleep_task(np_wait *w) {
@@ -230,23 +246,34 @@ static int now_ns(lua_State *L) {
   return 1;
 }
 
+/* core.real_now(): seconds of the clock of the watchdog. */
+static int real_now(lua_State *L) {
+  lua_pushnumber(L, (lua_Number)uv_hrtime() / 1e9);
+  return 1;
+}
+
 /* loop.time(): seconds of the monotonic clock. */
 static int now(lua_State *L) {
   lua_pushnumber(L, (lua_Number)np_now(np_gethost(L)) / 1e9);
   return 1;
 }
 
-/* core.virtual_clock(on) */
+/* virtual_clock(on [, lenient]) -> whether it was on */
 static int virtual_clock(lua_State *L) {
   np_host *h = np_gethost(L);
   bool was = h->virtual_on;
   np_timer_virtual(h, lua_toboolean(L, 1));
+  h->virtual_lenient = lua_toboolean(L, 2);
   lua_pushboolean(L, was);
   return 1;
 }
 
-static const luaL_Reg funcs[] = {
-    {"sleep", sleep_},  {"sleep_until", sleep_until},     {"now", now},
-    {"now_ns", now_ns}, {"virtual_clock", virtual_clock}, {NULL, NULL}};
+static const luaL_Reg funcs[] = {{"sleep", sleep_},
+                                 {"sleep_until", sleep_until},
+                                 {"now", now},
+                                 {"now_ns", now_ns},
+                                 {"virtual_clock", virtual_clock},
+                                 {"real_now", real_now},
+                                 {NULL, NULL}};
 
 void np_timer_open(lua_State *L, np_host *h) { np_setfuncs(L, h, funcs); }

@@ -42,6 +42,14 @@ void np_timer_stop(np_host *h, np_timer *t);
 void np_timer_virtual(np_host *h, bool on);
 void np_timer_jump(np_host *h);
 
+/* Raises INVALID_STATE while the virtual clock runs: `what` ("a real socket")
+ * takes real time. */
+void np_checkreal(lua_State *L, np_host *h, const char *what);
+
+/* Work on another thread began or ended: the virtual clock waits for it. */
+void np_clock_hold(np_host *h);
+void np_clock_release(np_host *h);
+
 void np_timer_open(lua_State *L, np_host *h);
 
 static inline bool np_timer_running(const np_timer *t) { return t->index != 0; }

@@ -123,6 +123,7 @@ static resolve *create(lua_State *L, np_host *h) {
   if (!r) luaL_error(L, "not enough memory");
   memset(r, 0, sizeof(*r));
   np_handle_init(&r->base, h, &handle_class);
+  r->base.kind = "resolve";
   return *box = r;
 }
 
@@ -145,6 +146,7 @@ static int core_resolve(lua_State *L) {
       .ai_socktype = SOCK_STREAM,
   };
   np_checkwait(L, h);
+  np_checkreal(L, h, "the system's resolver");
   resolve *r = create(L, h);
   int status = uv_getaddrinfo(h->uv, &r->req, on_resolved, host, NULL, &hints);
   if (status < 0) {

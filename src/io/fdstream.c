@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -45,6 +46,7 @@ static int attach_socket(np_stream *s, int fd) {
 /* pair() -> two connected Streams | nil, err */
 static int core_pair(lua_State *L) {
   np_host *h = np_gethost(L);
+  np_checkreal(L, h, "a real socket");
   np_stream *a = np_stream_new(L, h);
   np_stream *b = np_stream_new(L, h);
   int fds[2];
@@ -110,7 +112,15 @@ static int list_descriptors(int *out, int max) {
   return n;
 }
 
-/* descriptors() -> { [fd] = true } of this process, or nil */
+/* [..] -> [.. text]  What a descriptor is: a path, "socket:[123]", or "". */
+static void push_target(lua_State *L, int fd) {
+  char path[64], target[256];
+  snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+  ssize_t n = readlink(path, target, sizeof(target));
+  lua_pushlstring(L, target, n > 0 ? (size_t)n : 0);
+}
+
+/* descriptors() -> { [fd] = what it is } of this process, or nil */
 static int core_descriptors(lua_State *L) {
   int n = list_descriptors(NULL, 0);
   if (n < 0) return 0;
@@ -118,7 +128,7 @@ static int core_descriptors(lua_State *L) {
   int now = list_descriptors(fds, n);
   lua_newtable(L);
   for (int i = 0; i < n && i < now; i++) {
-    lua_pushboolean(L, true);
+    push_target(L, fds[i]);
     lua_rawseti(L, -2, fds[i]);
   }
   return 1;

@@ -174,6 +174,7 @@ static int core_notifier(lua_State *L) {
   if (!n) return luaL_error(L, "not enough memory");
   memset(n, 0, sizeof(*n));
   np_handle_init(&n->base, h, &handle_class);
+  n->base.kind = "fs.watch";
   *box = n;
   n->fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
   int r = n->fd < 0 ? uv_translate_sys_error(errno)

@@ -5,6 +5,8 @@
 
 #include <assert.h>
 
+#include "base/class.h"
+#include "core/debug.h"
 #include "io/bufpool.h"
 
 void np_handle_init(np_handle *b, np_host *h, const np_handle_class *cls) {
@@ -12,6 +14,12 @@ void np_handle_init(np_handle *b, np_host *h, const np_handle_class *cls) {
   b->host = h;
   b->cls = cls;
   b->holds = 1;
+  b->serial = ++h->next_handle;
+  b->kind = "handle";
+  b->over = NULL;
+  b->origin = NULL;
+  if (h->tracing == 0 || !(b->origin = np_alloc(h, NP_ORIGIN))) return;
+  np_origin(h, b->origin, NP_ORIGIN);
 }
 
 void np_handle_list(np_handle *b) {
@@ -24,6 +32,7 @@ void np_release(np_handle *b) {
   assert(b->holds > 0);
   if (--b->holds > 0) return;
   np_handle_unlist(b);
+  np_free(b->host, b->origin, NP_ORIGIN);
   b->cls->destroy(b);
 }
 
@@ -53,4 +62,26 @@ void np_handles_close(np_host *h) {
     b->cls->shut(b);
   }
   np_bufpool_close(h);  // nothing is read any more
+}
+
+/* handle_list() -> { [serial] = "tcp stream (made at x.lua:12)" } */
+static int core_handle_list(lua_State *L) {
+  np_host *h = np_gethost(L);
+  lua_newtable(L);
+  for (np_link *l = h->handles.next; l != &h->handles; l = l->next) {
+    np_handle *b = np_container_of(l, np_handle, link);
+    if (!*b->kind) continue;
+    bool known = b->origin && *b->origin;
+    lua_pushfstring(L, "%s%s%s%s%s%s", b->over ? b->over : "",
+                    b->over ? " " : "", b->kind, known ? " (made at " : "",
+                    known ? b->origin : "", known ? ")" : "");
+    lua_rawseti(L, -2, b->serial);
+  }
+  return 1;
+}
+
+void np_handle_open(lua_State *L, np_host *h) {
+  static const luaL_Reg functions[] = {{"handle_list", core_handle_list},
+                                       {NULL, NULL}};
+  np_setfuncs(L, h, functions);
 }

@@ -30,7 +30,13 @@ struct np_handle {
   np_host *host;
   const np_handle_class *cls;
   int holds;
+  uint32_t serial;  /* numbers the handles of a host */
+  const char *kind; /* static: what a user calls it; "": a part of another */
+  const char *over; /* static: of a stream, the kind of its wire; or NULL */
+  char *origin;     /* while the host traces: where it was made, or NULL */
 };
+
+enum { NP_ORIGIN = 80 }; /* the bytes of an origin */
 
 /* One hold, the caller's; not listed. */
 void np_handle_init(np_handle *b, np_host *h, const np_handle_class *cls);
@@ -58,5 +64,8 @@ void np_uv_close(np_handle *b, uv_handle_t *uv);
 /* Shuts every listed struct and frees the read buffers. Run the loop
  * afterwards until host->nhandles is 0. */
 void np_handles_close(np_host *h);
+
+/* handle_list() of neap.core. */
+void np_handle_open(lua_State *L, np_host *h);
 
 #endif

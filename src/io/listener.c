@@ -287,6 +287,7 @@ static int accept_wait(lua_State *L, np_listener *l, const np_wait_class *cls) {
   np_host *h = l->base.host;
   if (np_wait_busy(&l->wait)) np_raise(L, "BUSY", "another task is in accept");
   if (l->count > 0 || l->status) return np_settle(L, h, &l->wait, cls);
+  np_checkreal(L, h, "a real socket");
   start_polling(l);
   np_forever(h);
   return np_park(L, h, &l->wait, cls);
@@ -445,6 +446,7 @@ static int core_listener(lua_State *L) {
   if (!l) return luaL_error(L, "not enough memory");
   memset(l, 0, sizeof(*l));
   np_handle_init(&l->base, h, &handle_class);
+  l->base.kind = "listener";
   l->limit = (size_t)limit;
   l->ahead = AHEAD;
   *box = l;

@@ -253,6 +253,7 @@ static memwire *create(np_host *h, size_t capacity) {
       .capacity = capacity,
   };
   np_handle_init(&w->base, h, &handle_class);
+  w->base.kind = "";
   return w;
 }
 

@@ -83,6 +83,7 @@ static int core_unix_connect(lua_State *L) {
   lua_settop(L, LIMIT);
   const char *path = check_path(L, PATH, &n);
   np_checkwait(L, h);
+  np_checkreal(L, h, "a real socket");
   np_stream *s = np_stream_new(L, h);
   s->limit = (size_t)luaL_optinteger(L, LIMIT, NP_STREAM_LIMIT);
   np_wire *wire;
@@ -103,6 +104,7 @@ static int core_listener_unix(lua_State *L) {
   size_t n;
   const char *path = check_path(L, L_PATH, &n);
   int backlog = (int)np_checkinteger(L, L_BACKLOG, 0, 65535);
+  np_checkreal(L, h, "a real socket");
   np_sockfile *file = NULL;
   int fd = -1;
   int r = open_socket(&fd);

@@ -92,6 +92,7 @@ static int poller_get(np_host *h, np_poller **out) {
   }
   if ((r = uv_poll_init(h->uv, &p->uv, p->epoll)) < 0) goto fail_init;
   np_handle_init(&p->base, h, &handle_class);
+  p->base.kind = "wait or reader on a descriptor";
   np_uv_opened(&p->base);
   np_release(&p->base);  // libuv's hold alone
   np_handle_list(&p->base);
@@ -271,6 +272,7 @@ static int wait_for(lua_State *L, int side) {
   np_host *h = np_gethost(L);
   int fd = (int)np_checkinteger(L, 1, 0, INT32_MAX / 2);
   np_checkwait(L, h);
+  np_checkreal(L, h, "a descriptor");
   np_watched *w;
   int r = watch(h, fd, &w);
   if (r < 0) return fail(L, fd, r, names[side]);
@@ -297,6 +299,7 @@ static int core_wait_writable(lua_State *L) { return wait_for(L, WRITER); }
 static int core_poll_hold(lua_State *L) {
   np_host *h = np_gethost(L);
   int fd = (int)np_checkinteger(L, 1, 0, INT32_MAX / 2);
+  np_checkreal(L, h, "a descriptor");
   np_watched *w;
   int r = watch(h, fd, &w);
   if (r == 0 && (r = arm(h->poller, w)) < 0) forget_unused(h->poller, w);

@@ -169,6 +169,7 @@ static int children_get(np_host *h) {
   }
   np_list_init(&c->living);
   np_handle_init(&c->base, h, &children_handle_class);
+  c->base.kind = "child process";
   np_uv_opened(&c->base);
   np_release(&c->base);  // libuv's hold alone
   np_handle_list(&c->base);
@@ -232,6 +233,7 @@ static int child_wait(lua_State *L) {
   np_child **box = np_checkself(L);
   np_host *h = np_gethost(L);
   np_checkwait(L, h);
+  np_checkreal(L, h, "a process");
   lua_settop(L, 1);
   np_task *t = h->current;
   if ((*box)->ended) return np_settle(L, h, &t->own.wait, &wait_class);
@@ -290,6 +292,7 @@ static np_child *child_new(lua_State *L, np_host *h) {
   np_list_init(&child->waiters);
   np_list_init(&child->link);
   np_handle_init(&child->base, h, &child_handle_class);
+  child->base.kind = "child process";
   return *box = child;
 }
 
@@ -416,6 +419,7 @@ static bool mode_is(lua_State *L, const char *name) {
 static int core_launch(lua_State *L) {
   np_host *h = np_gethost(L);
   lua_settop(L, NARGS);
+  np_checkreal(L, h, "a process");
   luaL_checkstack(L, LUA_MINSTACK, NULL);
   np_child *child = child_new(L, h);
   for (int i = 0; i < 3; i++) {

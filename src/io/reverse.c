@@ -94,6 +94,7 @@ static reverse *create(lua_State *L, np_host *h, const char *ip) {
   if (!r) luaL_error(L, "not enough memory");
   memset(r, 0, sizeof(*r));
   np_handle_init(&r->base, h, &handle_class);
+  r->base.kind = "reverse";
   snprintf(r->ip, sizeof(r->ip), "%s", ip);
   return *box = r;
 }
@@ -105,6 +106,7 @@ static int core_reverse(lua_State *L) {
   size_t n;
   const char *ip = np_checkstring(L, IP, &n);
   np_checkwait(L, h);
+  np_checkreal(L, h, "the system's resolver");
   struct sockaddr_storage addr;
   int status = strlen(ip) == n ? np_addr_parse(ip, 0, &addr) : UV_EINVAL;
   if (status < 0) return failed(L, status);

@@ -246,6 +246,7 @@ static int core_signals(lua_State *L) {
   memset(s, 0, size_of(n));
   s->capacity = n;
   np_handle_init(&s->base, h, &handle_class);
+  s->base.kind = "signal handler";
   np_handle_list(&s->base);
   *box = s;
   for (int i = 1; i <= n; i++) {

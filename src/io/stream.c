@@ -58,6 +58,8 @@ int np_stream_park(lua_State *L, np_swait *w, const np_wait_class *cls) {
   np_stream *s = w->stream;
   np_host *h = s->base.host;
   w->status = 0;
+  if (s->wire->polls && w->mark != NP_UNTIL_CLOSED)
+    np_checkreal(L, h, "a real socket");
   if (s->timeout < HUGE_VAL && w->mark != NP_UNTIL_CLOSED) {
     w->timer = (np_timer){.fire = on_timeout};
     int r = np_timer_start(h, &w->timer, np_deadline(h, s->timeout));
@@ -188,6 +190,7 @@ np_stream *np_stream_new(lua_State *L, np_host *h) {
   np_list_init(&s->reader.link);
   np_list_init(&s->waiters);
   np_handle_init(&s->base, h, &handle_class);
+  s->base.kind = "stream";
   return box->stream = s;
 }
 
@@ -212,6 +215,7 @@ void np_stream_attach(np_stream *s, np_wire *w) {
   w->user = s;
   s->wire = w;
   s->closing = false;
+  s->base.over = w->kind;
   np_hold(&s->base);
   np_handle_list(&s->base);
 }

@@ -111,6 +111,7 @@ static int core_tcp_connect(lua_State *L) {
   np_checkstring(L, HOST, NULL);
   np_checkinteger(L, PORT, 0, 65535);
   np_checkwait(L, h);
+  np_checkreal(L, h, "a real socket");
   np_stream *s = np_stream_new(L, h);
   s->limit = (size_t)luaL_optinteger(L, LIMIT, NP_STREAM_LIMIT);
   int r = start(L, s);
@@ -178,6 +179,7 @@ static int core_listener_tcp(lua_State *L) {
   int port = (int)np_checkinteger(L, L_PORT, 0, 65535);
   int backlog = (int)np_checkinteger(L, L_BACKLOG, 0, 65535);
   bool reuse_port = lua_toboolean(L, L_REUSE_PORT);
+  np_checkreal(L, np_gethost(L), "a real socket");
   struct sockaddr_storage addr;
   int fd = -1;
   int r = np_addr_parse(host, port, &addr);
@@ -200,6 +202,7 @@ static int core_listener_fd(lua_State *L) {
   np_listener *l = np_listener_check(L, 1);
   int fd = (int)np_checkinteger(L, 2, 0, INT32_MAX);
   int backlog = (int)np_checkinteger(L, 3, 0, 65535);
+  np_checkreal(L, np_gethost(L), "a real socket");
   int r = listen(fd, backlog) < 0 ? uv_translate_sys_error(errno) : 0;
   if (r == 0) r = np_listener_add(l, fd, NULL);
   if (r < 0) return np_fail_uv(L, r, "listen on descriptor %d", fd);

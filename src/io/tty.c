@@ -216,6 +216,7 @@ static np_stdio *make(lua_State *L, np_host *h) {
   if (!io) luaL_error(L, "not enough memory");
   memset(io, 0, sizeof(*io));
   np_handle_init(&io->base, h, &stdio_class);
+  io->base.kind = "";
   np_handle_list(&io->base);
   lua_pushlightuserdata(L, io);  // until the host closes
   lua_rawsetp(L, LUA_REGISTRYINDEX, &registry_key);

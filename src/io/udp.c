@@ -143,6 +143,7 @@ static np_udp *create(lua_State *L, np_host *h, int by_name) {
   memset(u, 0, sizeof(*u));
   u->closed = true;
   np_handle_init(&u->base, h, &handle_class);
+  u->base.kind = "UDP socket";
   box->udp = u;
   int r = np_udp_peers_open(L, u, lua_gettop(L));
   if (r < 0) luaL_error(L, "not enough memory");
@@ -176,6 +177,7 @@ static int core_udp(lua_State *L) {
   lua_settop(L, QUEUE);
   const char *host = luaL_optstring(L, HOST, NULL);
   int port = (int)np_checkinteger(L, PORT, 0, 65535);
+  np_checkreal(L, h, "a real socket");
   np_udp *u = create(L, h, BY_NAME);
   u->bound = (size_t)luaL_optinteger(L, QUEUE, NP_UDP_QUEUE);
   int fd = -1;

@@ -23,6 +23,11 @@ static const char registry_key = 0;
 
 static void on_after(uv_work_t *req, int status);
 
+static void over(np_work *w) {
+  np_clock_release(w->base.host);
+  np_uv_closed(&w->base);
+}
+
 static void on_run(uv_work_t *req) {
   np_work *w = np_container_of(req, np_work, req);
   w->status = w->run(w);
@@ -57,13 +62,14 @@ static void on_after(uv_work_t *req, int status) {
     np_handle_list(&w->base);
     start_or_queue(w);
   } else {
-    np_uv_closed(&w->base);
+    over(w);
   }
 }
 
 void np_work_submit(np_work *w) {
   np_uv_opened(&w->base);
   np_handle_list(&w->base);
+  np_clock_hold(w->base.host);
   start_or_queue(w);
 }
 
@@ -73,7 +79,7 @@ bool np_work_cancel(np_work *w) {
   if (waits) {
     np_list_remove(&w->link);
     np_handle_unlist(&w->base);
-    np_uv_closed(&w->base);
+    over(w);
   } else {
     uv_cancel((uv_req_t *)&w->req);
   }
@@ -109,6 +115,7 @@ static np_workers *find(lua_State *L) {
 
 void np_work_init(lua_State *L, np_host *h, np_work *w) {
   np_handle_init(&w->base, h, &work_class);
+  w->base.kind = "file operation";
   np_list_init(&w->link);
   w->workers = find(L);
   np_hold(&w->workers->base);

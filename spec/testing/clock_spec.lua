@@ -1,0 +1,111 @@
+local case = require("spec.support.case")
+local expect = require("spec.support.expect")
+local neap = require("neap")
+
+local it, timed, testing = case.it, case.timed, neap.testing
+local time = neap.loop.time
+
+describe("the virtual clock", function()
+  timed("works with timeouts", function()
+    local start = time()
+
+    expect.code("TIMEOUT", neap.timeout, 3600, neap.sleep, 7200)
+
+    assert.near(3600, time() - start, 1e-6)
+  end)
+
+  timed("works with queues", function()
+    local queue, got = neap.sync.queue(1), {}
+    local consumer = neap.spawn(function()
+      for item in queue:items() do
+        table.insert(got, item)
+        neap.sleep(60)
+      end
+    end)
+    local start = time()
+
+    for i = 1, 4 do
+      queue:put(i)
+    end
+    queue:close()
+    consumer:await()
+
+    assert.same({ 1, 2, 3, 4 }, got)
+    assert.near(240, time() - start, 1e-6)
+  end)
+
+  timed("works with streams in memory", function()
+    local a, b = testing.stream_pair()
+    neap.spawn(function()
+      neap.sleep(1800)
+      a:write("late\n")
+    end)
+    b:timeout(3600)
+
+    assert.equal("late", b:readline())
+    local _, err = b:readline()
+
+    assert.equal("TIMEOUT", err.code)
+    a:close()
+    b:close()
+  end)
+
+  timed("waits for work on files", function()
+    local start = time()
+
+    local text = neap.timeout(0.001, neap.fs.read_file, "LICENSE")
+
+    assert.matches("MIT", text)
+    assert.equal(start, time())
+  end)
+
+  local path = os.tmpname()
+  os.remove(path)
+
+  for name, fn in pairs({
+    ["net.connect"] = function() return neap.net.connect("127.0.0.1", 1) end,
+    ["net.connect_unix"] = function() return neap.net.connect_unix(path) end,
+    ["net.listen"] = function() return neap.net.listen("127.0.0.1", 0) end,
+    ["net.listen_unix"] = function() return neap.net.listen_unix(path) end,
+    ["net.serve"] = function() return neap.net.serve("127.0.0.1", 0, print) end,
+    ["net.pair"] = neap.net.pair,
+    ["net.udp"] = neap.net.udp,
+    ["net.resolve"] = function() return neap.net.resolve("localhost") end,
+    ["net.reverse"] = function() return neap.net.reverse("127.0.0.1") end,
+    ["process.run"] = function() return neap.process.run({ "true" }) end,
+    ["process.spawn"] = function() return neap.process.spawn({ "true" }) end,
+    ["wait_readable"] = function() return neap.wait_readable(0) end,
+    ["loop.add_reader"] = function() return neap.loop.add_reader(0, print) end,
+  }) do
+    timed("refuses " .. name, function()
+      local err = expect.code("INVALID_STATE", fn)
+
+      assert.matches("takes real time, and the virtual clock is on", tostring(err))
+    end)
+  end
+
+  it("refuses to wait for a socket from before", function()
+    local a, b = neap.net.pair()
+    testing.virtual_clock(function()
+      expect.code("INVALID_STATE", a.read, a)
+    end)
+    b:write("x")
+
+    assert.equal("x", a:read(1))
+    a:close()
+    b:close()
+  end)
+
+  it("refuses to wait for a connection or a child from before", function()
+    local listener <close> = assert(neap.net.listen("127.0.0.1", 0))
+    local child = assert(neap.process.spawn({ "cat" }, { stdin = "pipe" }))
+
+    testing.virtual_clock(function()
+      expect.code("INVALID_STATE", listener.accept, listener)
+      expect.code("INVALID_STATE", child.wait, child)
+    end)
+
+    child.stdin:close()
+    assert.equal(0, child:wait())
+  end)
+end)
