@@ -48,7 +48,7 @@ local exact = {
 
 -- Those with cases of their own, here and in servers_spec.
 local others = {
-  "group_chat", "line_echo_server", "page_by_protocol", "protocol_echo_client",
+  "blocked_loop", "group_chat", "line_echo_server", "page_by_protocol", "protocol_echo_client",
   "protocol_echo_server", "protocol_server", "raw_sockets", "single_chat", "two_processes",
   "unheeded_error", "upper_client",
 }
@@ -91,6 +91,14 @@ describe("the tutorial program", function()
     assert.matches("^neap: unheeded failed, and nobody took its error: no such luck\n", err)
     assert.matches("unheeded_error.lua:%d+: in function", err)
     assert.equal(1, code)
+  end)
+
+  it("blocked_loop prints what its comment says, and is warned of", function()
+    local err, code = check("blocked_loop")
+
+    assert.matches("^neap: warning: busy held the loop for 0%.%d+ s, without a wait\n", err)
+    assert.matches("busy was spawned at:\n\t[^\n]*blocked_loop.lua:%d+: in", err)
+    assert.equal(0, code)
   end)
 
   it("two_processes runs both", function()
