@@ -29,6 +29,7 @@ local OPERATIONS = {
   { "sleepers", 20000 },
   { "echo", 4000, 1800 },
   { "udp_echo", 20000, 1900 },
+  { "websocket_echo", 4000 },
 }
 
 -- Runs a shell command; its output without the last line end, or nil.
@@ -80,7 +81,11 @@ local function count_server(name, load, clients, n)
 end
 
 -- The program and how many clients it plays.
-local LOADS = { echo = { "load_echo", 10 }, udp_echo = { "load_udp", 50 } }
+local LOADS = {
+  echo = { "load_echo", 10 },
+  udp_echo = { "load_udp", 50 },
+  websocket_echo = { "load_websocket", 10 },
+}
 
 local function measure(name, n)
   local function count(m)

@@ -196,6 +196,19 @@ local ECHOES = {
   { "udp_echo", "uv_udp_echo", "load_udp", 50, 64, 200000 },
 }
 
+-- WebSockets have no counterpart in C here.
+local function bench_websocket()
+  print(("\n%-24s %10s"):format("websocket echo", "neap k/s"))
+  for _, case in ipairs({ { 50, 64, 100000 }, { 1000, 64, 100000 }, { 50, 65536, 5000 } }) do
+    local connections, bytes, messages = table.unpack(case)
+    local ours = {}
+    for _ = 1, ROUNDS do
+      ours[#ours + 1] = echo_rate(NEAP .. " bench/websocket_echo.lua", "load_websocket", connections, bytes, messages)
+    end
+    print(("%-24s %10.1f"):format(("%d x %d B"):format(connections, bytes), median(ours)))
+  end
+end
+
 local function bench_echo(only)
   print(("\n%-24s %10s %10s %8s"):format("echo", "neap k/s", "uv k/s", "ratio"))
   for _, case in ipairs(ECHOES) do
@@ -220,6 +233,9 @@ if not only or only == "sleepers" then
 end
 if not only or only == "echo" or only == "udp_echo" then
   bench_echo(only)
+end
+if not only or only == "websocket_echo" then
+  bench_websocket()
 end
 print(("\n%-24s %9s %9s %8s"):format("seconds", "neap", "limit", "ratio"))
 if not only or only == "copy" then

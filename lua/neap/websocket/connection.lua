@@ -35,6 +35,8 @@ local MAX_CONTROL, MAX_REASON = 125, 123
 
 local kinds = { text = true, binary = true }
 
+local frame_of = proto.codec(false, 0, 0, false).frame
+
 local function check_message(message, kind, count)
   message = args.string("send", 1, message, count)
   if not kinds[kind] then
@@ -43,32 +45,24 @@ local function check_message(message, kind, count)
   return message
 end
 
---- The bytes to write for a message, or nil if it is no text.
-local function frame_of(self_link, message, kind)
-  local packer = self_link.packer
-  if packer and (kind == "binary" or proto.is_utf8(message)) then
-    local packed = packer:pack(message)
-    if packed then
-      return self_link.codec:frame(kind, packed, true)
-    end
+--- The frame of a message in compressed form, or nil if that is not worth it.
+local function pack(self_link, message, kind)
+  core.checkwait() -- what is packed has to be sent
+  if kind == "text" and not proto.is_utf8(message) then
+    return nil
   end
-  return self_link.codec:frame(kind, message)
+  local packed = self_link.packer:pack(message)
+  return packed and frame_of(self_link.codec, kind, packed, true)
 end
 
---- Waits while too much is unsent, however long: the reader sees to it that a
---- peer which is gone does not keep us.
-local function write(self_link, frame)
-  local stream = self_link.stream
-  local ok, err = stream:write(frame)
-  while not ok and err.code == "TIMEOUT" do
-    ok, err = stream:write("")
-  end
-  return ok, err
-end
-
---- The result of a write that ran in a protected call. The stream is closed
---- under a write that waits when the connection ends.
+--- What a write that ran in a protected call comes to. One that took longer
+--- than pings may is waited for on: the reader sees to it that a peer which is
+--- gone does not keep us. Where the connection ends under a write that waits,
+--- the stream raises `CLOSED`.
 local function written(self_link, done, ok, err)
+  while done and not ok and err.code == "TIMEOUT" do
+    done, ok, err = pcall(self_link.stream.write, self_link.stream, "")
+  end
   if done and ok and self_link.packer then
     self_link.packer:sent()
   end
@@ -78,6 +72,15 @@ local function written(self_link, done, ok, err)
     error(ok, 0)
   end
   return link.refuse_send(self_link)
+end
+
+local function write(self_link, frame)
+  local stream = self_link.stream
+  local done, ok, err = pcall(stream.write, stream, frame)
+  if done and ok and not self_link.packer then
+    return true
+  end
+  return written(self_link, done, ok, err)
 end
 
 --- Sends a message; waits while too much is unsent. Messages go out whole and
@@ -90,17 +93,20 @@ end
 function WebSocket:send(...)
   local message, kind = ...
   kind = kind == nil and "text" or kind
-  message = check_message(message, kind, select("#", ...))
+  if type(message) ~= "string" or not kinds[kind] then
+    message = check_message(message, kind, select("#", ...))
+  end
   local self_link = self._link
-  core.checkwait()
   if self_link.ended then
+    core.checkwait()
     return link.refuse_send(self_link)
   end
-  local frame = frame_of(self_link, message, kind)
+  local frame = self_link.packer and pack(self_link, message, kind)
+    or frame_of(self_link.codec, kind, message)
   if not frame then
     args.fail("send", 1, "text is UTF-8; send other bytes as 'binary'")
   end
-  return written(self_link, pcall(write, self_link, frame))
+  return write(self_link, frame)
 end
 
 -- ---- receiving -----------------------------------------------------------------
@@ -121,7 +127,7 @@ end
 ---@return async fun(): string?, string?
 function WebSocket:messages()
   return function()
-    local message, kind = link.receive(self._link)
+    local message, kind = link.receive(self._link) -- and holds the WebSocket
     if message == nil and kind then
       error(kind, 0)
     end
@@ -168,7 +174,7 @@ function WebSocket:ping(...)
     return link.refuse_send(self_link)
   end
   local start = core.now()
-  local ok, err = written(self_link, pcall(write, self_link, self_link.codec:frame("ping", payload)))
+  local ok, err = write(self_link, frame_of(self_link.codec, "ping", payload))
   if ok and timeout then
     return await_pong(self_link, payload, timeout, start)
   end
@@ -241,13 +247,13 @@ end
 --- A WebSocket on a stream on which the handshake is done.
 ---@param stream neap.Stream
 ---@param options neap.websocket.LinkOptions
----@param pack neap.websocket.PackOptions?
+---@param agreed neap.websocket.PackOptions?
 ---@return neap.WebSocket
-function connection.new(stream, options, pack)
+function connection.new(stream, options, agreed)
   return setmetatable({
     send = WebSocket.send,
     receive = WebSocket.receive,
-    _link = link.new(stream, options, pack),
+    _link = link.new(stream, options, agreed),
     _count = 0,
   }, WebSocket)
 end

@@ -18,8 +18,10 @@ local link = {}
 
 local GOING_AWAY, ABNORMAL, NO_CODE = 1001, 1006, 1005
 
+local checkturn = core.checkturn
 local queue = core.waitq()
 local park, wake = queue.park, queue.wake
+local next_frame = proto.codec(false, 0, 0, false).next
 
 ---@class neap.websocket.Link
 ---@field stream neap.Stream
@@ -97,32 +99,37 @@ local function deliver(self, item, size)
   end
 end
 
+local function take_item(self)
+  local head = self.head
+  local item = self.items[head]
+  self.items[head] = nil
+  self.head = head + 1
+  self.held = self.held - #(type(item) == "table" and item[1] or item)
+  if self.full and not is_full(self) then
+    self.full = false
+    wake(self.room)
+  end
+  return item
+end
+
 --- The next message and its kind, or nil and what broke the connection.
 ---@async
 function link.receive(self)
-  local item
   if self.head < self.tail or self.ended then
-    core.checkturn()
+    checkturn()
   end
-  local head = self.head
-  if head < self.tail then
-    item = self.items[head]
-    self.items[head] = nil
-    self.head = head + 1
-    self.held = self.held - #(type(item) == "table" and item[1] or item)
-    if self.full and not is_full(self) then
-      self.full = false
-      wake(self.room)
-    end
+  local item
+  if self.head < self.tail then
+    item = take_item(self)
   elseif not self.ended then
     item = park(self.receivers, "websocket receive")
   end
-  if item == nil then
-    return nil, self.failure
-  elseif type(item) == "table" then
+  if type(item) == "string" then
+    return item, "text"
+  elseif item then
     return item[1], "binary"
   end
-  return item, "text"
+  return nil, self.failure
 end
 
 -- ---- what comes ----------------------------------------------------------------
@@ -152,23 +159,26 @@ end
 --- By kind; each gives true when nothing comes after.
 local handlers = {}
 
-local function on_message(self, message, packed, kind)
-  if packed then
-    local code, why
-    message, code, why = unpacked(self, message, kind)
-    if not message then
-      return refuse(self, code, why)
-    end
+local function on_packed(self, packed, kind)
+  local message, code, why = unpacked(self, packed, kind)
+  if not message then
+    return refuse(self, code, why)
   end
   deliver(self, kind == "text" and message or { message }, #message)
 end
 
 function handlers.text(self, message, packed)
-  return on_message(self, message, packed, "text")
+  if packed then
+    return on_packed(self, message, "text")
+  end
+  deliver(self, message, #message)
 end
 
 function handlers.binary(self, message, packed)
-  return on_message(self, message, packed, "binary")
+  if packed then
+    return on_packed(self, message, "binary")
+  end
+  deliver(self, { message }, #message)
 end
 
 function handlers.ping(self, payload)
@@ -203,15 +213,15 @@ end
 --- after.
 local function take(self, data)
   local codec = self.codec
-  local more
-  repeat
-    local kind, payload, extra
-    kind, payload, more, extra = codec:next(data)
-    data = nil
-    if kind and handlers[kind](self, payload, extra) then
+  local kind, payload, more, extra = next_frame(codec, data)
+  while kind do
+    if handlers[kind](self, payload, extra) then
       return true
+    elseif not more then
+      return false
     end
-  until not more
+    kind, payload, more, extra = next_frame(codec)
+  end
   return false
 end
 
@@ -228,29 +238,29 @@ local function on_silence(self)
   self.stream:write(self.codec:frame("ping", ""))
 end
 
-local function on_bytes(self, data)
-  if self.silent then
-    self.silent = false
-    self.stream:timeout(self.options.ping_interval)
-  end
-  return take(self, data)
-end
-
---- One read; true when nothing comes after.
-local function read_some(self)
-  local data, err = self.stream:read()
-  if data then
-    return on_bytes(self, data)
-  elseif err and err.code == "TIMEOUT" then
-    return on_silence(self)
-  end
-  broke(self, err or errors.new("EOF", "websocket: the connection ended without a close frame"))
-  return true
+local function on_sound(self)
+  self.silent = false
+  self.stream:timeout(self.options.ping_interval)
 end
 
 local function read_all(self)
-  self.stream:timeout(self.options.ping_interval or nil)
-  while not read_some(self) do
+  local stream = self.stream
+  local read = stream.read
+  stream:timeout(self.options.ping_interval or nil)
+  local over = false
+  while not over do
+    local data, err = read(stream)
+    if data then
+      if self.silent then
+        on_sound(self)
+      end
+      over = take(self, data)
+    elseif err and err.code == "TIMEOUT" then
+      over = on_silence(self)
+    else
+      over = true
+      broke(self, err or errors.new("EOF", "websocket: the connection ended without a close frame"))
+    end
   end
 end
 
