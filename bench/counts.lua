@@ -18,4 +18,5 @@ return {
   sleepers = 9179,
   echo = 2180,
   udp_echo = 1900,
+  websocket_echo = 13654,
 }
