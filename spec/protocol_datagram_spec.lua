@@ -1,4 +1,5 @@
 local case = require("spec.support.case")
+local child = require("spec.support.child")
 local expect = require("spec.support.expect")
 local neap = require("neap")
 local recorder = require("spec.support.recorder")
@@ -117,6 +118,61 @@ describe("a datagram protocol", function()
     finish(rec, transport, socket)
   end)
 
+  it("gets no datagram while reading is paused, and all of them afterwards", function()
+    local rec, transport, socket, port = echo_pair()
+    socket:send("1", "127.0.0.1", port)
+    socket:recv()
+    transport:pause_reading()
+    for i = 2, 4 do
+      socket:send(tostring(i), "127.0.0.1", port)
+    end
+    neap.testing.settle()
+    assert.equal(1, rec:count("datagram_received"))
+
+    transport:resume_reading()
+
+    for i = 2, 4 do
+      assert.equal(tostring(i), (socket:recv()))
+    end
+    finish(rec, transport, socket)
+  end)
+
+  it("is lost when it is closed while reading is paused", function()
+    local rec, transport, socket, port = echo_pair()
+    transport:pause_reading()
+    socket:send("1", "127.0.0.1", port)
+    neap.testing.settle()
+
+    finish(rec, transport, socket)
+
+    assert.equal("connection_made connection_lost", rec:order())
+  end)
+
+  it("pauses writing while more than the high mark could not be sent", function()
+    local out, err = child.run_embedded("slow_system", [[
+      local neap = require("neap")
+      local socket = assert(neap.net.udp({ host = "127.0.0.1" }))
+      local transport
+      local protocol = {
+        connection_made = function(_, made) transport = made end,
+        pause_writing = function() print("pause", transport:get_write_buffer_size()) end,
+        resume_writing = function() print("resume", transport:get_write_buffer_size()) end,
+        connection_lost = function(_, lost) print("lost", lost) end,
+      }
+      assert(neap.protocol.create_datagram_endpoint(function() return protocol end, "127.0.0.1", 0))
+      transport:set_write_buffer_limits(10, 4)
+      refuse_sends(6)
+      for _ = 1, 3 do
+        transport:sendto("12345", socket:address())
+      end
+      transport:close()
+      print(#socket:recv() + #socket:recv() + #socket:recv())
+    ]])
+
+    assert.equal("", err)
+    assert.equal("pause\t15\nresume\t0\nlost\tnil\n15\n", out)
+  end)
+
   it("is reported and aborted when a method raises", function()
     local rec, transport, socket
     local contexts = expect.reports(function()
@@ -164,6 +220,8 @@ describe("a datagram protocol", function()
       function() protocol.create_datagram_endpoint(make, nil, 70000) end)
     expect.bad_argument("#4 to 'create_datagram_endpoint'", nil,
       function() protocol.create_datagram_endpoint(make, nil, 0, { remote_host = "x" }) end)
+    expect.bad_argument("#2 to 'set_write_buffer_limits'", nil,
+      function() transport:set_write_buffer_limits(1, 2) end)
     expect.bad_argument("#1 to 'sendto'", "got nil", function() transport:sendto(nil) end)
     expect.bad_argument("#2 to 'sendto'", nil, function() transport:sendto("x", { host = "127.0.0.1" }) end)
     expect.bad_argument("#2 to 'sendto'", "got number", function() transport:sendto("x", 5) end)

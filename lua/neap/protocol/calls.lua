@@ -5,6 +5,7 @@
 ---             handed from one task to the next; nil if none is
 ---   _method   the name of the method that the transport's own task calls
 ---   _turns    the tasks that wait for their turn; made when first needed
+local args = require("neap.args")
 local core = require("neap.core")
 
 local traceback = debug and debug.traceback
@@ -19,6 +20,24 @@ function calls.make(factory)
     error(("the factory of a protocol must return a table, got %s"):format(kind), 0)
   end
   return protocol
+end
+
+--- The most that may be unsent before a protocol is told to pause writing.
+calls.HIGH = 64 * 1024
+
+--- The arguments of set_write_buffer_limits, checked.
+---@param high integer?
+---@param low integer?
+---@return integer high
+---@return integer low
+function calls.limits(high, low)
+  low = args.optional_integer("set_write_buffer_limits", 2, low, 0, nil)
+  high = args.optional_integer("set_write_buffer_limits", 1, high, 0, low and 4 * low or calls.HIGH)
+  low = low or high // 4
+  if low > high then
+    args.fail("set_write_buffer_limits", 2, ("more than the high limit, %d"):format(high))
+  end
+  return high, low
 end
 
 --- Waits until no other task is in a method; then it is this task's turn.

@@ -7,12 +7,13 @@ local core = require("neap.core")
 
 local datagram = {}
 
-local HIGH = 64 * 1024
-
 ---@class neap.DatagramTransport
 ---@field package _socket neap.UdpSocket
 ---@field package _protocol table
 ---@field package _unsent integer  bytes that the system did not take at once
+---@field package _high integer  of them: the protocol is told to pause above it
+---@field package _low integer  and to resume at it
+---@field package _paused boolean  reading
 ---@field package _closing boolean
 ---@field package _over boolean
 ---@field package _lost boolean
@@ -76,7 +77,7 @@ end
 
 local function sent(self, size)
   self._unsent = self._unsent - size
-  if self._writing_paused and self._unsent <= HIGH // 4 and not self._lost then
+  if self._writing_paused and self._unsent <= self._low and not self._lost then
     self._writing_paused = false
     calls.call_in_turn(self, is_not_lost, "resume_writing")
   end
@@ -121,7 +122,7 @@ function Transport:sendto(...)
   elseif not done then
     self._unsent = self._unsent + #data
     core.spawn(send_later, self, data, host, port)
-    if self._unsent > HIGH and not self._writing_paused then
+    if self._unsent > self._high and not self._writing_paused then
       pause(self)
     end
   end
@@ -132,13 +133,42 @@ function Transport:get_write_buffer_size()
   return self._unsent
 end
 
+--- Sets when the protocol is told to pause writing (more than `high` bytes are
+--- unsent) and to resume (at most `low` are).
+---@param high integer?  4 times `low`, or 64 KiB
+---@param low integer?  a quarter of `high`
+function Transport:set_write_buffer_limits(high, low)
+  self._high, self._low = calls.limits(high, low)
+end
+
+-- ---- receiving -------------------------------------------------------------
+
+--- No datagram is given until `resume_reading`; the socket keeps those that
+--- come, as many as fit into its queue.
+function Transport:pause_reading()
+  self._paused = true
+end
+
+function Transport:resume_reading()
+  self._paused = false
+  self._changed:wake()
+end
+
+--- Waits until reading is not paused; false if the transport is closing.
+local function may_deliver(self)
+  while self._paused and not self._closing do
+    self._changed:park("transport resume_reading")
+  end
+  return not self._closing
+end
+
 -- ---- the task --------------------------------------------------------------
 
 local function receive_all(self)
   local socket = self._socket
-  while not self._over do
+  while may_deliver(self) do
     local data, addr = socket:recv()
-    if self._closing then
+    if not may_deliver(self) then
       break
     elseif data then
       calls.call(self, "datagram_received", data, addr)
@@ -265,6 +295,9 @@ function datagram.open(socket, factory, peer)
     _protocol = protocol,
     _extra = { sockname = socket:address(), peername = peer },
     _unsent = 0,
+    _high = calls.HIGH,
+    _low = calls.HIGH // 4,
+    _paused = false,
     _closing = false,
     _over = false,
     _lost = false,

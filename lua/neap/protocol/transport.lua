@@ -9,7 +9,6 @@
 --- `_error` is what connection_lost will get. While more than the high-water
 --- mark is unsent, `_writing_paused` is true and the task `flow` waits for the
 --- low one.
-local args = require("neap.args")
 local calls = require("neap.protocol.calls")
 local core = require("neap.core")
 local errors = require("neap.errors")
@@ -215,13 +214,7 @@ end
 ---@param high integer?  4 times `low`, or 64 KiB
 ---@param low integer?  a quarter of `high`
 function Transport:set_write_buffer_limits(high, low)
-  low = args.optional_integer("set_write_buffer_limits", 2, low, 0, nil)
-  high = args.optional_integer("set_write_buffer_limits", 1, high, 0, low and 4 * low or HIGH)
-  low = low or high // 4
-  if low > high then
-    args.fail("set_write_buffer_limits", 2, ("more than the high limit, %d"):format(high))
-  end
-  self._high, self._low = high, low
+  self._high, self._low = calls.limits(high, low)
   check_marks(self, core.stream_unsent(self._stream))
 end
 
@@ -387,8 +380,8 @@ local function new(stream, protocol, handler)
     _protocol = protocol,
     _handler = handler,
     _extra = { peername = stream:peername(), sockname = stream:sockname() },
-    _high = HIGH,
-    _low = HIGH // 4,
+    _high = calls.HIGH,
+    _low = calls.HIGH // 4,
     _paused = false,
     _closing = false,
     _over = false,
