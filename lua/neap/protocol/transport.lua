@@ -9,13 +9,13 @@
 --- `_error` is what connection_lost will get. While more than the high-water
 --- mark is unsent, `_writing_paused` is true and the task `flow` waits for the
 --- low one.
+local args = require("neap.args")
 local calls = require("neap.protocol.calls")
 local core = require("neap.core")
 local errors = require("neap.errors")
 
 local transport = {}
 
-local HIGH = 64 * 1024
 --- Seconds without progress after which close() gives a peer up.
 local LINGER = 5
 
