@@ -50,6 +50,7 @@ bool np_http_all(np_span text, int chars) {
 }
 
 bool np_http_encoded(np_span text) {
+  if (text.size == 0) return true;
   const char *end = text.at + text.size;
   const char *p = text.at;
   while ((p = memchr(p, '%', (size_t)(end - p))) != NULL) {

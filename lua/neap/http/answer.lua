@@ -182,12 +182,12 @@ local function send_websocket(context, res)
   end
   local sockets = context.server._sockets
   conn:detach()
-  context.sent, res.status = 0, 101
-  websocket.accept(req, stream, function(socket, ...)
+  context.sent = 0
+  res.status = websocket.accept(req, stream, function(socket, ...)
     sockets[socket] = true
     local _ <close> = setmetatable({}, { __close = function() sockets[socket] = nil end })
     return ws.fn(socket, ...)
-  end, ws.opts)
+  end, ws.opts) or 101
   return false
 end
 
