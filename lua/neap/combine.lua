@@ -263,7 +263,8 @@ function combine.wait_for(...)
   checkwait()
   local future = start(awaitable)
   local member <close> = multi({ future })
-  if not member:wait("all", true, deadline_in(seconds)) then
+  local late = seconds <= 0 and not future:done()
+  if late or not member:wait("all", true, deadline_in(seconds)) then
     member:flow()
     member:wait("all", true)
     if not future:done() or future:cancelled() then

@@ -124,6 +124,16 @@ describe("neap.wait_for", function()
     assert.equal("done", neap.wait_for(task, -1))
   end)
 
+  timed("does not begin what is late before it begins", function()
+    local ran = false
+
+    for _, seconds in ipairs({ 0, -1 }) do
+      expect.code("TIMEOUT", neap.wait_for, function() ran = true end, seconds)
+    end
+
+    assert.is_false(ran)
+  end)
+
   timed("times out at once for 0 and less", function()
     local start = time()
 

@@ -19,6 +19,82 @@ local function run(text, environment, options)
   return out, err, code
 end
 
+describe("busted in neap", function()
+  -- Whatever busted calls may wait: `pause` does.
+  local EVERYWHERE = [[
+    local neap = require("neap")
+    local log = {}
+    local function pause(text)
+      neap.sleep(0.001)
+      table.insert(log, text)
+    end
+    pause("file")
+    describe("a block", function()
+      pause("describe")
+      lazy_setup(function() pause("lazy_setup") end)
+      setup(function() pause("setup") end)
+      teardown(function() pause("teardown") end)
+      before_each(function() pause("before_each") end)
+      after_each(function() pause("after_each") end)
+      it("waits", function()
+        finally(function() pause("finally") end)
+        pause("it")
+        neap.await(neap.spawn(pause, "task"))
+      end)
+      insulate("insulated", function()
+        pause("insulate")
+        it("expects errors of what waits", function()
+          assert.has_error(function() pause("error") error("boom", 0) end, "boom")
+          assert.error_matches(function() pause("error") error("boom") end, "boom")
+          local s = spy.new(pause)
+          s("spy")
+          assert.spy(s).was.called(1)
+        end)
+      end)
+      pending("is not written", function() end)
+      it("comes last", function()
+        assert.equal("file describe setup lazy_setup before_each it task finally after_each "
+          .. "insulate before_each error error spy after_each before_each",
+          table.concat(log, " "))
+      end)
+    end)
+  ]]
+
+  for _, output in ipairs({ "plainTerminal", "utfTerminal", "TAP", "junit", "gtest" }) do
+    it("may wait wherever it calls, with the output " .. output, function()
+      local out, err, code = run(EVERYWHERE, "", "--output=" .. output)
+
+      assert.equal("", err)
+      assert.equal(0, code, out)
+    end)
+  end
+
+  it("repeats and shuffles", function()
+    local out, _, code = run([[
+      describe("a", function()
+        for i = 1, 5 do
+          it("waits " .. i, function() require("neap").sleep(0) end)
+        end
+      end)
+    ]], "", "--repeat=3 --shuffle")
+
+    assert.equal(3, select(2, out:gsub("5 successes / 0 failures / 0 errors", "")))
+    assert.equal(0, code)
+  end)
+
+  it("fails with the status that busted has", function()
+    local out, _, code = run([[
+      it("one", function() require("neap").sleep(0) assert.is_true(false) end)
+      it("two", function() require("neap").sleep(0) error("so it is") end)
+      it("three", function() end)
+    ]])
+
+    assert.matches("1 success / 1 failure / 1 error", out)
+    assert.matches("a_spec.lua:1: Expected objects to be the same", out)
+    assert.equal(1, code)
+  end)
+end)
+
 describe("testing.deadline", function()
   it("returns the results of a function that ends", function()
     assert.same({ 1, nil, 3 }, { testing.deadline(10, function(...) return ... end, 1, nil, 3) })
