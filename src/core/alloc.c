@@ -1,14 +1,21 @@
 /*
  * alloc.c: blocks of up to 1 KiB come from free lists in steps of 16 bytes,
- * cut from chunks of 64 KiB that live as long as the host; larger ones come
- * from malloc. Under ASan everything does, so that it sees each block.
+ * cut from chunks of 64 KiB; larger ones come from malloc, and from 1 MiB on
+ * straight from the system. Under ASan everything comes from malloc, so that
+ * it sees each block. Chunks are given back only when a limit of memory is
+ * met, since that means to visit every free block.
  */
 #include "core/alloc.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
+#include "base/list.h"
 #include "core/host.h"
 
 enum { CHUNK = 64 * 1024 };
@@ -28,24 +35,59 @@ static bool is_small(size_t size) { return POOLED && size <= NP_ALLOC_SMALL; }
 
 static size_t class_of(size_t size) { return (size - 1) / NP_ALLOC_STEP; }
 
-static void *base_take(np_pool *p, size_t size) {
-  return p->base ? p->base(p->base_ud, NULL, 0, size) : malloc(size);
+/* Whether the limit forbids to take `more` bytes for the block. */
+static bool is_refused(np_pool *p, const void *block, size_t more) {
+  if (p->limit == 0 || p->held + more <= p->limit) return false;
+  return np_limits_refuse(np_container_of(p, np_host, pool_memory), block,
+                          more);
 }
 
-static void base_give(np_pool *p, void *ptr, size_t size) {
-  if (p->base)
-    p->base(p->base_ud, ptr, size, 0);
+/* Large blocks are mapped one by one: malloc would keep what was freed between
+ * others, and growing one would take the memory of both sizes. */
+static bool is_mapped(size_t size) { return POOLED && size >= NP_ALLOC_MAPPED; }
+
+static void *map(void *ptr, size_t osize, size_t nsize) {
+  void *new;
+  if (nsize == 0) return munmap(ptr, osize), NULL;
+  if (ptr)
+    new = mremap(ptr, osize, nsize, MREMAP_MAYMOVE);
+  else
+    new = mmap(NULL, nsize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+               -1, 0);
+  return new == MAP_FAILED ? NULL : new;
+}
+
+/* As a lua_Alloc: `osize` is 0 for a new block. */
+static void *from_libc(void *ptr, size_t osize, size_t nsize) {
+  bool was = is_mapped(osize), is = is_mapped(nsize);
+  if ((was || !ptr) && (is || nsize == 0) && (was || is))
+    return map(ptr, osize, nsize);
+  if (!was && !is) {
+    if (nsize > 0) return realloc(ptr, nsize);
+    return free(ptr), NULL;
+  }
+  void *new = is ? map(NULL, 0, nsize) : malloc(nsize);
+  if (!new) return NULL;
+  memcpy(new, ptr, osize < nsize ? osize : nsize);
+  if (was)
+    map(ptr, osize, 0);
   else
     free(ptr);
+  return new;
 }
 
-static void *base_resize(np_pool *p, void *ptr, size_t osize, size_t nsize) {
-  return p->base ? p->base(p->base_ud, ptr, osize, nsize) : realloc(ptr, nsize);
+/* From the system and back: as a lua_Alloc does, and counted. */
+static void *from_system(np_pool *p, void *ptr, size_t osize, size_t nsize) {
+  if (nsize > osize && is_refused(p, ptr, nsize - osize)) return NULL;
+  void *new = p->base ? p->base(p->base_ud, ptr, osize, nsize)
+                      : from_libc(ptr, osize, nsize);
+  if (new || nsize == 0) p->held += nsize - osize;
+  return new;
 }
 
 /* A chunk's first block links it into p->chunks. */
 static bool new_chunk(np_pool *p) {
-  char *chunk = base_take(p, CHUNK);
+  char *chunk = from_system(p, NULL, 0, CHUNK);
   if (!chunk) return false;
   np_block *head = (np_block *)chunk;
   head->next = p->chunks;
@@ -55,16 +97,36 @@ static bool new_chunk(np_pool *p) {
   return true;
 }
 
+static void put(np_pool *p, void *block, size_t size) {
+  np_block *b = block;
+  b->next = p->free[class_of(size)];
+  p->free[class_of(size)] = b;
+}
+
+/* A larger block that is free is cut; NULL: there is none. */
+static void *cut(np_pool *p, size_t class) {
+  size_t larger = class + 1;
+  while (larger < NP_ALLOC_CLASSES && !p->free[larger]) larger++;
+  if (larger == NP_ALLOC_CLASSES) return NULL;
+  np_block *b = p->free[larger];
+  p->free[larger] = b->next;
+  put(p, (char *)b + (class + 1) * NP_ALLOC_STEP,
+      (larger - class) * NP_ALLOC_STEP);
+  return b;
+}
+
 static void *take_fresh(np_pool *p, size_t class) {
   size_t size = (class + 1) * NP_ALLOC_STEP;
   if ((size_t)(p->fresh_end - p->fresh) < size) {
     while (p->fresh_end - p->fresh >= NP_ALLOC_STEP) { /* the rest, in use */
       size_t rest = (size_t)(p->fresh_end - p->fresh);
       if (rest > NP_ALLOC_SMALL) rest = NP_ALLOC_SMALL;
-      np_block *b = (np_block *)p->fresh;
-      b->next = p->free[class_of(rest)];
-      p->free[class_of(rest)] = b;
+      put(p, p->fresh, rest);
       p->fresh += rest;
+    }
+    if (p->limit > 0 && p->held + CHUNK > p->limit) {
+      void *block = cut(p, class);
+      if (block) return block;
     }
     if (!new_chunk(p)) return NULL;
   }
@@ -74,7 +136,7 @@ static void *take_fresh(np_pool *p, size_t class) {
 }
 
 static void *take(np_pool *p, size_t size) {
-  if (!is_small(size)) return base_take(p, size);
+  if (!is_small(size)) return from_system(p, NULL, 0, size);
   size_t class = class_of(size);
   np_block *b = p->free[class];
   if (!b) return take_fresh(p, class);
@@ -84,12 +146,30 @@ static void *take(np_pool *p, size_t size) {
 
 static void give(np_pool *p, void *ptr, size_t size) {
   if (!is_small(size)) {
-    base_give(p, ptr, size);
+    from_system(p, ptr, size, 0);
     return;
   }
-  np_block *b = ptr;
-  b->next = p->free[class_of(size)];
-  p->free[class_of(size)] = b;
+  put(p, ptr, size);
+}
+
+/* A block gets another size, and may move. */
+static void *resize(np_pool *p, void *ptr, size_t osize, size_t nsize) {
+  if (!is_small(osize) && !is_small(nsize))
+    return from_system(p, ptr, osize, nsize);
+  void *new = take(p, nsize);
+  if (!new) return NULL;
+  memcpy(new, ptr, osize < nsize ? osize : nsize);
+  give(p, ptr, osize);
+  return new;
+}
+
+/* Never refused by the limit. NULL only where the system has no memory. */
+static void *shrink(np_pool *p, void *ptr, size_t osize, size_t nsize) {
+  size_t limit = p->limit;
+  p->limit = 0;
+  void *new = resize(p, ptr, osize, nsize);
+  p->limit = limit;
+  return new ? new : ptr;
 }
 
 void *np_pool_alloc(void *ud, void *ptr, size_t osize, size_t nsize) {
@@ -110,23 +190,104 @@ void *np_pool_alloc(void *ud, void *ptr, size_t osize, size_t nsize) {
     p->used += nsize - osize;
     return ptr;
   }
-  void *new;
-  if (!is_small(osize) && !is_small(nsize)) {
-    new = base_resize(p, ptr, osize, nsize);
-  } else if ((new = take(p, nsize)) != NULL) {
-    memcpy(new, ptr, osize < nsize ? osize : nsize);
-    give(p, ptr, osize);
-  }
-  if (!new) return nsize <= osize ? ptr : NULL; /* shrinking never fails */
-  p->used += nsize - osize;
+  void *new = nsize > osize ? resize(p, ptr, osize, nsize)
+                            : shrink(p, ptr, osize, nsize);
+  if (new) p->used += nsize - osize;
   return new;
+}
+
+void *np_pool_alloc_c(void *ud, void *ptr, size_t osize, size_t nsize) {
+  np_guard *g = &((np_host *)ud)->guard;
+  g->in_c = true;
+  void *new = np_pool_alloc(ud, ptr, osize, nsize);
+  g->in_c = false;
+  return new;
+}
+
+/* ---- giving back ------------------------------------------------------- */
+
+typedef struct np_span {
+  char *base;  /* of a chunk */
+  size_t idle; /* bytes in it that are not in use */
+} np_span;
+
+static int by_base(const void *a, const void *b) {
+  const np_span *x = a, *y = b;
+  return x->base < y->base ? -1 : x->base > y->base;
+}
+
+/* The chunk that the block lies in; they are sorted. */
+static np_span *span_of(np_span *spans, size_t n, const void *block) {
+  size_t low = 0;
+  while (n > 1) {
+    size_t half = n / 2;
+    if (spans[low + half].base <= (const char *)block) low += half;
+    n -= half;
+  }
+  return &spans[low];
+}
+
+static bool is_idle(const np_span *s) { return s->idle == CHUNK; }
+
+static void count_idle(np_pool *p, np_span *spans, size_t n) {
+  for (size_t class = 0; class < NP_ALLOC_CLASSES; class ++) {
+    for (np_block *b = p->free[class]; b; b = b->next)
+      span_of(spans, n, b)->idle += (class + 1) * NP_ALLOC_STEP;
+  }
+  if (p->fresh < p->fresh_end)
+    span_of(spans, n, p->fresh)->idle += (size_t)(p->fresh_end - p->fresh);
+}
+
+/* Takes the blocks of idle chunks out of the free lists. */
+static void forget_idle(np_pool *p, np_span *spans, size_t n) {
+  for (size_t class = 0; class < NP_ALLOC_CLASSES; class ++) {
+    np_block **link = &p->free[class];
+    while (*link) {
+      if (is_idle(span_of(spans, n, *link)))
+        *link = (*link)->next;
+      else
+        link = &(*link)->next;
+    }
+  }
+  if (p->fresh < p->fresh_end && is_idle(span_of(spans, n, p->fresh)))
+    p->fresh = p->fresh_end = NULL;
+}
+
+void np_pool_trim(np_pool *p) {
+  size_t n = 0;
+  if (p->held - p->used < p->held / 16) return; /* not worth it */
+  for (np_block *c = p->chunks; c; c = c->next) n++;
+  np_span *spans = n > 0 ? malloc(n * sizeof *spans) : NULL;
+  if (!spans) return;
+  n = 0;
+  for (np_block *c = p->chunks; c; c = c->next) {
+    spans[n].base = (char *)c;
+    spans[n++].idle = NP_ALLOC_STEP; /* the link */
+  }
+  qsort(spans, n, sizeof *spans, by_base);
+  count_idle(p, spans, n);
+  forget_idle(p, spans, n);
+  p->chunks = NULL;
+  for (size_t i = 0; i < n; i++) {
+    np_block *c = (np_block *)spans[i].base;
+    if (is_idle(&spans[i])) {
+      from_system(p, c, CHUNK, 0);
+    } else {
+      c->next = p->chunks;
+      p->chunks = c;
+    }
+  }
+  free(spans);
+#ifdef __GLIBC__
+  if (!p->base) malloc_trim(0); /* else it keeps what lies between others */
+#endif
 }
 
 void np_pool_close(np_pool *p) {
   np_block *chunk = p->chunks;
   while (chunk) {
     np_block *next = chunk->next;
-    base_give(p, chunk, CHUNK);
+    from_system(p, chunk, CHUNK, 0);
     chunk = next;
   }
   memset(p, 0, sizeof *p);

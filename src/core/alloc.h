@@ -9,23 +9,37 @@
 #include <lua.h>
 #include <stddef.h>
 
-enum { NP_ALLOC_STEP = 16, NP_ALLOC_SMALL = 1024 };
+enum {
+  NP_ALLOC_STEP = 16,
+  NP_ALLOC_SMALL = 1024,
+  NP_ALLOC_CLASSES = NP_ALLOC_SMALL / NP_ALLOC_STEP,
+  NP_ALLOC_MAPPED = 1 << 20
+};
 
 typedef struct np_block {
   struct np_block *next;
 } np_block;
 
 typedef struct np_pool {
-  np_block *free[NP_ALLOC_SMALL / NP_ALLOC_STEP]; /* by class */
-  np_block *chunks;                               /* to free at the end */
-  char *fresh, *fresh_end;                        /* rest of the newest chunk */
-  size_t used;                                    /* bytes handed out */
-  lua_Alloc base; /* where chunks and large blocks come from; NULL: malloc */
+  np_block *free[NP_ALLOC_CLASSES]; /* by class */
+  np_block *chunks;                 /* to free at the end */
+  char *fresh, *fresh_end;          /* rest of the newest chunk */
+  size_t used;                      /* bytes handed out */
+  size_t held;                      /* bytes taken from the system */
+  size_t limit;   /* of held, where limits.c is asked; 0: never */
+  lua_Alloc base; /* where chunks and large blocks come from; NULL: malloc.
+                       Set before the first use */
   void *base_ud;
 } np_pool;
 
 /* A lua_Alloc; `ud` is the np_host, whose pool it uses. */
 void *np_pool_alloc(void *ud, void *ptr, size_t osize, size_t nsize);
+
+/* The same for what C keeps: when it is refused no garbage was collected. */
+void *np_pool_alloc_c(void *ud, void *ptr, size_t osize, size_t nsize);
+
+/* Gives chunks in which nothing is in use back to the system. */
+void np_pool_trim(np_pool *p);
 
 /* Frees every chunk: everything that was handed out is invalid. */
 void np_pool_close(np_pool *p);

@@ -15,8 +15,8 @@ int np_take_slot(lua_State *L, np_host *h) {
   if (h->nfree > 0) return h->free_slots[--h->nfree];
   if (h->nslots == h->free_capacity) {
     uint32_t n = h->free_capacity ? h->free_capacity * 2 : 64;
-    int *p = np_realloc(h, h->free_slots, h->free_capacity * sizeof *p,
-                        n * sizeof *p);
+    int *p =
+        np_grow(h, h->free_slots, h->free_capacity * sizeof *p, n * sizeof *p);
     if (!p) luaL_error(L, "not enough memory");
     h->free_slots = p;
     h->free_capacity = n;
@@ -42,7 +42,7 @@ static int new_thread(lua_State *L) {
     if ((uint32_t)h->next_thread_slot == h->pool_capacity) {
       uint32_t n = h->pool_capacity ? h->pool_capacity * 2 : 64;
       np_thread *p =
-          np_realloc(h, h->pool, h->pool_capacity * sizeof *p, n * sizeof *p);
+          np_grow(h, h->pool, h->pool_capacity * sizeof *p, n * sizeof *p);
       if (!p) return luaL_error(L, "not enough memory");
       h->pool = p;
       h->pool_capacity = n;
@@ -63,6 +63,10 @@ bool np_take_thread(np_host *h, np_task *t) {
   if (h->npool > 0) th = h->pool[--h->npool];
   if (!th.co) {
     lua_State *S = h->scratch;
+    if (np_limits_full(h)) {
+      if (th.slot) h->pool[h->npool++] = th;
+      return false;
+    }
     lua_pushcfunction(S, new_thread);
     lua_pushlightuserdata(S, h);
     lua_pushlightuserdata(S, &th);

@@ -76,12 +76,23 @@ static int note_trace(lua_State *L) {
 }
 
 /* The hook has ended the task, whatever its slice ended with. */
+static void keep_trace(np_host *h, np_task *t) {
+  lua_pushcfunction(h->scratch, note_trace);
+  lua_pushlightuserdata(h->scratch, t);
+  if (lua_pcall(h->scratch, 1, 0, 0) != LUA_OK) lua_pop(h->scratch, 1);
+}
+
+void np_task_hog(np_host *h, np_task *t) {
+  if (t->started) keep_trace(h, t);
+  h->guard.verdict = NP_WANT_MEMORY;
+  h->guard.where[0] = '\0';
+  kill_with(h, t, np_guard_error);
+}
+
 void np_task_force(np_host *h, np_task *t, int status) {
   h->parking = false;
   if (status == LUA_YIELD) {
-    lua_pushcfunction(h->scratch, note_trace);
-    lua_pushlightuserdata(h->scratch, t);
-    if (lua_pcall(h->scratch, 1, 0, 0) != LUA_OK) lua_pop(h->scratch, 1);
+    keep_trace(h, t);
     kill_with(h, t, np_guard_error);
     return;
   }

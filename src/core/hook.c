@@ -74,7 +74,7 @@ static void arm(np_host *h, uint32_t want) {
     g->foreign.count = lua_gethookcount(L);
     g->foreign.L = L;
   }
-  g->want = want;
+  if (g->want_slice != slice_of(g) || g->want < want) g->want = want;
   g->want_slice = slice_of(g);
   np_guard_work(g, NP_SLICE_HOOKED, 0);
   if (!set) lua_sethook(L, hook, LUA_MASKCOUNT, 1);
@@ -120,7 +120,6 @@ static void on_tick(int signum, siginfo_t *info, void *context) {
   } else {
     g->ticks++;
     uint32_t want = judge(g);
-    if (g->want_slice == slice_of(g) && want < g->want) want = g->want;
     if (want) arm(h, want);
   }
   errno = saved;
@@ -205,6 +204,7 @@ static void hook(lua_State *L, lua_Debug *ar) {
   np_guard *g = &h->guard;
   uint32_t want = g->want;
   disarm(g, L);
+  if (g->gc_due) np_limits_collect(h, L);
   if (!h->current || g->want_slice != g->slice) return; /* an old slice's */
   bool own = ar->event != LUA_HOOKCOUNT || in_own_code(L, ar);
   if (want == NP_WANT_TURN) {
@@ -236,9 +236,7 @@ void np_guard_enter(np_host *h) {
 
 bool np_guard_leave(np_host *h, np_task *t) {
   np_guard *g = &h->guard;
-  if (g->work & NP_SLICE_MEMORY) {
-    t->memory += (int64_t)h->pool_memory.used - (int64_t)g->used_before;
-  }
+  if (g->work & NP_SLICE_MEMORY) np_limits_account(h, t);
   if (g->work & NP_SLICE_HOOKED) {
     np_guard_work(g, 0, NP_SLICE_HOOKED);
     disarm(g, t->co);
@@ -262,7 +260,8 @@ int np_guard_error(lua_State *L) {
                    (lua_Number)h->limits.time, at, g->where);
       break;
     case NP_WANT_MEMORY:
-      np_pusherror(L, "LIMIT", "not enough memory%s%s", at, g->where);
+      np_pusherror(L, "LIMIT", "not enough memory (at most %I bytes)%s%s",
+                   (LUAI_UACINT)h->limits.memory, at, g->where);
       break;
     default: np_scope_pusherror(L, h, t, &t->root);
   }

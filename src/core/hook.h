@@ -64,11 +64,18 @@ typedef struct np_guard {
   uint32_t cancels; /* raised in this slice */
   char where[80];   /* "script.lua:12" */
 
-  size_t used_before;  /* bytes, when the slice began */
-  struct np_task *hog; /* to be ended after the slice */
-  bool gc_due;         /* collect garbage after the slice */
+  /* memory: limits.c */
+  bool in_c;           /* C asks, which collects no garbage */
+  bool gc_due;         /* garbage is to be collected soon */
+  bool met;            /* the limit was met: np_limits_settle is to run */
   const void *asked;   /* what was refused last: the block */
-  size_t asked_size;   /* and its new size: to know the second try */
+  size_t asked_size;   /* and how much more, to know the second try */
+  size_t used_before;  /* bytes in use when the slice began */
+  size_t collect_at;   /* bytes held at which garbage is collected */
+  uint64_t top_order;  /* the task with the largest account */
+  int64_t top_memory;  /* and that account */
+  uint64_t hog_order;  /* the task to end; 0: none */
+  uint64_t refused_at; /* ns */
 
   /* Called once when computing code is first cancelled, in the hook: does what
    * the loop would have done. Plain. */

@@ -24,6 +24,11 @@ void *np_realloc(np_host *h, void *p, size_t old_size, size_t size) {
   return h->alloc(h->alloc_ud, p, old_size, size);
 }
 
+void *np_grow(np_host *h, void *p, size_t old_size, size_t size) {
+  bool exempt = !h->current && h->alloc == np_pool_alloc_c;
+  return (exempt ? np_pool_alloc : h->alloc)(h->alloc_ud, p, old_size, size);
+}
+
 void np_free(np_host *h, void *p, size_t size) {
   if (p) h->alloc(h->alloc_ud, p, size, 0);
 }
@@ -97,6 +102,7 @@ int np_host_init(np_host *h, uv_loop_t *loop) {
 
 void np_host_attach(lua_State *L, np_host *h) {
   h->alloc = lua_getallocf(L, &h->alloc_ud);
+  if (h->alloc == np_pool_alloc) h->alloc = np_pool_alloc_c;
   remember_extraspace(L, h);
   lua_pushlightuserdata(L, h);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &host_key);

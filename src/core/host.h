@@ -64,6 +64,7 @@ struct np_host {
 
   /* what scripts may take, and what stops them: limits.c, hook.c */
   np_limits limits;
+  bool limited; /* np_limits_checkspawn has something to look at */
   np_guard guard;
 
   /* the ready queue and its turns: loop.c */
@@ -200,6 +201,10 @@ static inline np_host *np_gethost(lua_State *L) {
 void *np_alloc(np_host *h, size_t size);
 void *np_realloc(np_host *h, void *p, size_t old_size, size_t size);
 void np_free(np_host *h, void *p, size_t size);
+
+/* np_realloc for the arrays of the host itself, which outside of tasks may
+ * exceed the limit. */
+void *np_grow(np_host *h, void *p, size_t old_size, size_t size);
 
 /* Something that keeps the program alive besides tasks (a server, a timer, a
  * reader, a child) began or ended. */

@@ -6,10 +6,13 @@
 #ifndef NP_LIMITS_H
 #define NP_LIMITS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 typedef struct np_host np_host;
+typedef struct np_task np_task;
+typedef struct lua_State lua_State;
 
 typedef struct np_limits { /* 0 is "none" everywhere */
   size_t memory;           /* bytes: the Lua state's and our C buffers together;
@@ -29,5 +32,27 @@ typedef struct np_limits { /* 0 is "none" everywhere */
  * timer, and then nothing has changed.
  */
 int np_limits_set(np_host *h, const np_limits *limits);
+
+/* Whether the allocator of a host with a limit must not take `more` bytes for
+ * the block. Lua meets it in a task only, and twice: it collects garbage and
+ * asks again. C (guard.in_c) meets it in callbacks, too. */
+bool np_limits_refuse(np_host *h, const void *block, size_t more);
+
+/* Raises LIMIT where the host has as many tasks as it may, and what Lua raises
+ * where there is no memory for another one. */
+void np_limits_checkspawn(lua_State *L, np_host *h);
+
+/* Whether the host should not even start a task, for want of memory. */
+bool np_limits_full(np_host *h);
+
+/* A slice of the task ended: what it took and gave back is on its account. */
+void np_limits_account(np_host *h, np_task *t);
+
+/* The limit was met: collects garbage, and ends the task that held most while
+ * another one needed a little. Between slices. */
+void np_limits_settle(np_host *h);
+
+/* Collects garbage, on L. */
+void np_limits_collect(np_host *h, lua_State *L);
 
 #endif

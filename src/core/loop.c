@@ -116,7 +116,7 @@ static void drain(np_host *h) {
     if (++n == TURN_RESUMPTIONS) break;
     if (n < h->look) continue;
     elapsed = uv_hrtime() - start;
-    if (elapsed >= TURN_NS) break;
+    if (elapsed >= TURN_NS || h->guard.met) break;
     uint64_t ahead = (TURN_NS - elapsed) * n / (elapsed + 1) / 2;
     h->look =
         n + (ahead > CHECK_EVERY_MAX ? CHECK_EVERY_MAX : (uint32_t)ahead + 1);
@@ -144,6 +144,7 @@ static void turn(np_host *h) {
     if (h->closed) return;
   }
   bool worked = h->ready_head != NULL;
+  if (h->guard.met) np_limits_settle(h);
   if (h->failures_due) np_failures_report(h, false);
   if (h->dump_due) np_dump(h);
   if (worked) drain(h);

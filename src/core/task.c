@@ -62,6 +62,8 @@ np_task *np_task_new(lua_State *L, np_host *h, int nargs, int kind,
   int fn = lua_gettop(L) - nargs;
   bool eager = h->npool > 0 && h->pool[h->npool - 1].co && nargs <= FEW_ARGS;
   if (h->ending) np_raise(L, "INVALID_STATE", "the host is closing");
+  if (h->limited && h->current && kind != NP_TASK_REPORT)
+    np_limits_checkspawn(L, h);
   if (nargs > UINT16_MAX) luaL_error(L, "too many arguments to spawn");
   if (nargs > FEW_ARGS) luaL_checkstack(L, LUA_MINSTACK, NULL);
   np_task *t = lua_newuserdatauv(L, sizeof *t + extra, NP_UV_ARGS - 1 + nargs);

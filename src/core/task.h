@@ -105,6 +105,9 @@ void np_task_resume(np_host *h, np_task *t);
 /* Ends it by force: `<close>` handlers run, and cannot wait. */
 void np_task_kill(np_host *h, np_task *t);
 
+/* Ends a task because it holds too much memory. */
+void np_task_hog(np_host *h, np_task *t);
+
 /* The hook has ended the running task, whatever its slice ended with. */
 void np_task_force(np_host *h, np_task *t, int status);
 

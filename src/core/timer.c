@@ -100,7 +100,7 @@ int np_timer_start(np_host *h, np_timer *t, uint64_t when) {
   if (h->nheap == h->heap_capacity) {
     uint32_t n = h->heap_capacity ? h->heap_capacity * 2 : 64;
     np_timer **p =
-        np_realloc(h, h->heap, h->heap_capacity * sizeof *p, n * sizeof *p);
+        np_grow(h, h->heap, h->heap_capacity * sizeof *p, n * sizeof *p);
     if (!p) return UV_ENOMEM;
     h->heap = p;
     h->heap_capacity = n;
