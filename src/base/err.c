@@ -191,3 +191,8 @@ int np_error_code(lua_State *L) {
   lua_pushstring(L, np_errcode(L, 1));  // nil for NULL
   return 1;
 }
+
+void np_err_adopt(lua_State *L) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &metatable_key);
+  lua_setmetatable(L, -2);
+}

@@ -33,6 +33,9 @@ int np_raise(lua_State *L, const char *code, const char *fmt, ...);
  * lives as long as the error table keeps it. Never raises. */
 const char *np_errcode(lua_State *L, int idx);
 
+/* [.. table] -> [.. table]  A table with the fields of an error becomes one. */
+void np_err_adopt(lua_State *L);
+
 /* neap.error(code, message [, fields]) and neap.error_code(err), as Lua
  * functions, registered in neap.core by api/lib.c. */
 int np_error_new(lua_State *L);
