@@ -66,6 +66,10 @@ describe("the example", function()
     end)
   end
 
+  it("threads_sum leaves the loop free", function()
+    assert.equal("the sum of 1 to 4000000 is 8000002000000\nthe loop was free meanwhile\n", run("threads_sum"))
+  end)
+
   it("hello greets", function()
     assert.equal("hello\nworld\n", run("hello"))
   end)

@@ -113,6 +113,7 @@ function testing.no_leaks(...)
   local results = table.pack(fn(select(2, ...)))
   if #leaks.new_since(before) > 0 then
     testing.settle()
+    core.thread.rest()
   end
   local left = leaks.new_since(before)
   if #left > 0 then

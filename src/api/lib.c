@@ -36,6 +36,8 @@
 #include "io/udp.h"
 #include "io/tty.h"
 #include "io/work.h"
+#include "thread/channel.h"
+#include "thread/thread.h"
 
 /* ---- the Lua modules --------------------------------------------------- */
 
@@ -127,8 +129,11 @@ void np_lib_open(lua_State *L, np_host *h) {
       np_fdstream_open, np_memwire_open, np_poll_open,     np_pipe_open,
       np_udp_open,      np_signal_open,  np_process_open,  np_reverse_open,
       np_work_open,     np_fs_open,      np_file_open,     np_fsdir_open,
-      np_tty_open,      np_fswatch_open, np_handle_open,
+      np_tty_open,      np_fswatch_open, np_handle_open,   np_channel_open,
+      np_thread_open,
   };
+  h->open_lib = np_lib_open;
+  h->close_lib = np_lib_close;
   np_host_attach(L, h); /* pushes neap.core */
   np_setfuncs(L, h, funcs);
   for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) parts[i](L, h);

@@ -277,6 +277,12 @@ static void pack_upvalues(packing *p, uint32_t number) {
     lua_pop(L, 1);
     lua_pushinteger(L, (lua_Integer)number * 256 + i);
     lua_rawsetp(L, ids, id);
+    if (strcmp(name, "_ENV") == 0) { /* the globals of the other state */
+      put_tag(p, T_MODULE);
+      put_string(p, LUA_GNAME, sizeof LUA_GNAME - 1);
+      lua_pop(L, 1);
+      continue;
+    }
     size_t before = path_add(p, "%supvalue '%s'", *name ? name : "?");
     pack_value(p);
     path_back(p, before);

@@ -23,6 +23,7 @@ static int stats(lua_State *L) {
   np_host *h = np_gethost(L);
   lua_Integer handles = 0;
   for (np_link *l = h->handles.next; l != &h->handles; l = l->next) handles++;
+  handles -= (h->inbox != NULL) + (h->crew != NULL); /* not the script's */
   lua_createtable(L, 0, 8);
   count_handle(L, "tasks", h->ntasks);
   count_handle(L, "ready", h->nready);

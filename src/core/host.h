@@ -149,6 +149,11 @@ struct np_host {
   struct np_poller *poller;        /* of descriptors of others (io/poll.c) */
   struct np_children *children;    /* that have not ended (io/process.c) */
   uint16_t listeners[NP_NSIGNALS]; /* of each signal (io/signal.c) */
+  bool in_thread; /* another host, which outlives this one, started it */
+  void (*open_lib)(lua_State *L, np_host *h); /* for hosts of its threads */
+  void (*close_lib)(np_host *h);
+  struct np_inbox *inbox;     /* from other threads (thread/inbox.c) */
+  struct np_crew *crew;       /* its threads (thread/crew.c) */
   uint64_t child_descriptors; /* their soft limit for children; 0: as ours */
 
   /* failures nobody took yet: failure.c */
