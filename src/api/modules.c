@@ -136,6 +136,8 @@ static void push_package(lua_State *L) {
 void np_modules_open(lua_State *L, neap_host *n) {
   const neap_options *o = &n->options;
   bool files = o->libraries & NEAP_LIB_PACKAGE;
+  n->inside->host.no_threads = np_sandbox_wanted(o) || o->find_module ||
+                               o->no_bytecode || o->no_c_modules;
   push_package(L);
   if (o->path) {
     lua_pushstring(L, o->path);

@@ -149,7 +149,8 @@ struct np_host {
   struct np_poller *poller;        /* of descriptors of others (io/poll.c) */
   struct np_children *children;    /* that have not ended (io/process.c) */
   uint16_t listeners[NP_NSIGNALS]; /* of each signal (io/signal.c) */
-  bool in_thread; /* another host, which outlives this one, started it */
+  bool no_threads; /* they would not be held to what scripts may see here */
+  bool in_thread;  /* another host, which outlives this one, started it */
   void (*open_lib)(lua_State *L, np_host *h); /* for hosts of its threads */
   void (*close_lib)(np_host *h);
   struct np_inbox *inbox;     /* from other threads (thread/inbox.c) */

@@ -235,6 +235,7 @@ static np_crew *get(lua_State *L, np_host *h) {
   }
   *crew = (np_crew){.inbox = inbox};
   np_handle_init(&crew->base, h, &crew_class);
+  crew->base.kind = ""; /* the script did not make it */
   uv_mutex_init(&crew->lock);
   uv_cond_init(&crew->work);
   np_list_init(&crew->queue);

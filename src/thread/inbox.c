@@ -68,6 +68,7 @@ np_inbox *np_inbox_get(lua_State *L, np_host *h) {
     return NULL;
   }
   np_handle_init(&b->base, h, &inbox_class);
+  b->base.kind = ""; /* the script did not make it */
   b->first = b->last = NULL;
   b->closed = false;
   int err = uv_async_init(h->uv, &b->async, on_async);

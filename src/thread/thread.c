@@ -104,6 +104,9 @@ static job_box *start(lua_State *L, np_host *h, bool alone) {
 
 /* Only a function can be called in another state. */
 static void check_function(lua_State *L) {
+  if (np_gethost(L)->no_threads)
+    np_raise(L, "INVALID_STATE",
+             "there are no threads in a host that restricts its scripts");
   if (!lua_isfunction(L, 1)) np_typeerror(L, 1, "function");
 }
 
