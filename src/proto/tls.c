@@ -13,6 +13,7 @@
 #include <stdio.h>
 
 #include "base/err.h"
+#include "io/bufpool.h"
 
 int luaopen_neap_proto_tls(lua_State *L);
 
@@ -85,8 +86,17 @@ static int proto_is_context(lua_State *L) {
 
 enum { STREAM = 1, CONTEXT, CLIENT, PEER, SESSION }; /* stack slots */
 
+/* A client that was told to go ahead may have sent its hello already: a record
+ * of a handshake is nothing that could be taken for plain bytes. */
+static bool is_hello(const np_buf *in) {
+  enum { HANDSHAKE = 22, MAJOR = 3 };
+  const char *data = np_buf_data(in);
+  size_t n = np_buf_size(in);
+  return data[0] == HANDSHAKE && (n == 1 || data[1] == MAJOR);
+}
+
 /* Why TLS cannot begin now: 0, or [..] -> [.. nil err]  2. */
-static int refuse(lua_State *L, np_stream *s) {
+static int refuse(lua_State *L, np_stream *s, bool client) {
   if (np_wait_busy(&s->reader.wait)) {
     np_raise(L, "BUSY", "another task is reading this stream");
   }
@@ -95,7 +105,7 @@ static int refuse(lua_State *L, np_stream *s) {
   if (np_stream_unsent(s) > 0) {
     np_raise(L, "INVALID_STATE", "the stream has unsent bytes");
   }
-  if (np_buf_size(&s->in) > 0) {
+  if (np_buf_size(&s->in) > 0 && (client || !is_hello(&s->in))) {
     return np_fail(L, "TLS",
                    "plain bytes came before the handshake: %I of them are "
                    "unread, which may be an attack",
@@ -124,17 +134,21 @@ static int proto_layer(lua_State *L) {
   np_stream *s = np_stream_check(L, STREAM);
   np_tls_context *c = check_context(L, CONTEXT)->context;
   np_stream_checkopen(L, s);
-  int n = refuse(L, s);
+  bool client = lua_toboolean(L, CLIENT);
+  int n = refuse(L, s, client);
   if (n > 0) return n;
   np_tls *t;
   if (s->reading) s->wire->cls->stop(s->wire);
   s->reading = false;
-  if (np_tls_open(h, c, lua_toboolean(L, CLIENT), s->wire, &t) < 0) {
+  if (np_tls_open(h, c, client, s->wire, &t) < 0) {
     return luaL_error(L, "not enough memory");
   }
   bool named = copy_names(L, h, t);
   np_stream_layer(s, &t->wire);
-  np_tls_begin(t);
+  np_buf early = s->in;
+  s->in = (np_buf){0};
+  np_tls_begin(t, &early);
+  np_bufpool_release(h, &early);
   if (!named) {
     np_stream_close(s, true);
     return luaL_error(L, "not enough memory");

@@ -110,9 +110,9 @@ struct np_tls {
 int np_tls_open(np_host *h, np_tls_context *context, bool client,
                 np_wire *below, np_tls **out);
 
-/* The first step of the handshake. What fails here is told when it is asked
- * for. */
-void np_tls_begin(np_tls *t);
+/* The first step of the handshake, with the bytes that have come for it. What
+ * fails here is told when it is asked for. */
+void np_tls_begin(np_tls *t, const np_buf *early);
 
 /* The wire of a stream as a TLS wire; NULL if it is none. */
 np_tls *np_tls_of(np_stream *s);
@@ -127,6 +127,9 @@ extern const np_wire_user np_tls_from_below;
 
 /* The handshake as far as it goes; the user is not told. */
 void np_tls_shake(np_tls *t);
+
+/* OpenSSL works on n more bytes. From the loop, or from Lua. */
+void np_tls_advance(np_tls *t, const char *data, size_t n);
 void np_tls_on_deadline(np_timer *timer);
 
 /* Goes on after NP_TLS_ASKING, with another context unless it is NULL. */

@@ -103,7 +103,7 @@ int np_tls_open(np_host *h, np_tls_context *context, bool client,
   return 0;
 }
 
-void np_tls_begin(np_tls *t) {
+void np_tls_begin(np_tls *t, const np_buf *early) {
   np_host *h = t->base.host;
   uint64_t limit = t->context->handshake_timeout;
   np_tls_context_apply(t->context, t);
@@ -117,4 +117,7 @@ void np_tls_begin(np_tls *t) {
   }
   if (t->below->cls->start(t->below) == 0) t->below_started = true;
   if (t->client) np_tls_shake(t);
+  if (early->base) {
+    np_tls_advance(t, np_buf_data(early), np_buf_size(early));
+  }
 }

@@ -185,8 +185,7 @@ void np_tls_shake(np_tls *t) {
   np_tls_send_out(t);
 }
 
-/* OpenSSL works on n more bytes. Only from the loop. */
-static void advance(np_tls *t, const char *data, size_t n) {
+void np_tls_advance(np_tls *t, const char *data, size_t n) {
   bool shook = t->state == NP_TLS_SHAKING;
   t->feed = data;
   t->nfeed = n;
@@ -217,7 +216,7 @@ void np_tls_answer(np_tls *t, np_tls_context *chosen) {
   np_buf kept = t->kept;
   t->kept = (np_buf){0};
   start_below(t);
-  advance(t, kept.base ? np_buf_data(&kept) : NULL, np_buf_size(&kept));
+  np_tls_advance(t, kept.base ? np_buf_data(&kept) : NULL, np_buf_size(&kept));
   release_buf(t, &kept);
 }
 
@@ -259,7 +258,7 @@ static void on_read(void *user, char *data, size_t n) {
   np_host *h = t->base.host;
   if (t->closing) return;
   bool lent = np_bufpool_lend(h, data);
-  advance(t, data, n);
+  np_tls_advance(t, data, n);
   if (lent) np_bufpool_return(h, data);
 }
 
