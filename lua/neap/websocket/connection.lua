@@ -140,6 +140,7 @@ end
 --- Waits for the pong to a ping that was sent at `start`.
 local function await_pong(self_link, payload, timeout, start)
   local future = core.future()
+  self_link.pongs = self_link.pongs or {}
   self_link.pongs[payload] = future
   local ok, answered = pcall(combine.wait_for, future, timeout)
   self_link.pongs[payload] = nil
@@ -217,7 +218,7 @@ end
 
 ---@return boolean
 function WebSocket:closed()
-  return self._link.ended ~= false
+  return self._link.ended ~= nil
 end
 
 ---@return neap.Address?

@@ -12,8 +12,8 @@ local url = require("neap.http.url")
 
 local websocket = {}
 
-local function open(stream, opts, client, agreement)
-  local ws = connection.new(stream, options.of_link(opts, client), agreement.pack)
+local function open(stream, link_options, agreement)
+  local ws = connection.new(stream, link_options, agreement.pack)
   ws.subprotocol, ws.extensions = agreement.subprotocol, agreement.extensions
   return ws
 end
@@ -36,7 +36,7 @@ end
 --- handler ends: with 1000, with 1011 if it raises, with 1001 if it is
 --- cancelled. What it raises is raised here too, unless it is what broke the
 --- connection: that is no fault of the program. Nothing else may read or write
---- the stream from then on.
+--- the stream from then on. The options are those at the first call with them.
 ---@async
 ---@param req { method: string, version: string, headers: neap.http.Headers }
 ---@param stream neap.Stream  the head of the request was read from it, no more
@@ -54,7 +54,7 @@ function websocket.accept(req, stream, fn, opts)
   elseif not agreement then
     return status
   end
-  local ws = open(stream, opts, false, agreement)
+  local ws = open(stream, options.of_server(opts), agreement)
   if opts.on_open then
     opts.on_open(ws)
   end
@@ -145,7 +145,7 @@ local function connect(target, opts)
     return nil, err
   end
   guard.stream = nil
-  local ws = open(stream, opts, true, agreement)
+  local ws = open(stream, options.of_link(opts, true), agreement)
   ws.headers = agreement.headers
   return ws
 end

@@ -5,7 +5,7 @@
 --- reads as long as the inbox has room, hands messages over or stores them,
 --- and answers pings and the close frame, whether or not anybody receives.
 ---
---- `ended` is false while the link is open; "ours" once close() was called:
+--- `ended` is nil while the link is open; "ours" once close() was called:
 --- then the inbox is dropped, and the reader, which is cancelled for it, sends
 --- the close frame and waits for the peer's; "theirs" when the peer's came, or
 --- the connection failed: then what is in the inbox can still be received, and
@@ -28,7 +28,7 @@ local next_frame = proto.codec(false, 0, 0, false).next
 ---@field codec table
 ---@field packer neap.websocket.Packer?
 ---@field options neap.websocket.LinkOptions
----@field ended false|"ours"|"theirs"
+---@field ended nil|"ours"|"theirs"
 ---@field failure neap.Error?
 ---@field close_code integer?
 ---@field close_reason string?
@@ -36,17 +36,17 @@ local next_frame = proto.codec(false, 0, 0, false).next
 ---@field head integer  of the inbox: the first item
 ---@field tail integer  behind the last
 ---@field held integer  bytes in it
----@field full boolean  the reader waits for room
+---@field full boolean?  the reader waits for room
 ---@field receivers table
 ---@field room table
----@field pongs table<string, neap.Future>  pings that are waited for
+---@field pongs table<string, neap.Future>?  pings that are waited for
 ---@field goodbye string?  the payload of the close frame to send
----@field answered boolean  the peer's close frame has come
----@field refused boolean  the peer broke the rules
----@field broken boolean  nothing can be sent any more
----@field going_away boolean  we closed with 1001
----@field silent boolean  a ping was sent because nothing came
----@field started boolean
+---@field answered boolean?  the peer's close frame has come
+---@field refused boolean?  the peer broke the rules
+---@field broken boolean?  nothing can be sent any more
+---@field going_away boolean?  we closed with 1001
+---@field silent boolean?  a ping was sent because nothing came
+---@field started boolean?
 ---@field task neap.Task  the reader
 
 ---@class neap.websocket.LinkOptions
@@ -188,8 +188,9 @@ function handlers.ping(self, payload)
 end
 
 function handlers.pong(self, payload)
-  local future = self.pongs[payload]
-  self.pongs[payload] = nil
+  local pongs = self.pongs or {}
+  local future = pongs[payload]
+  pongs[payload] = nil
   if future and not future:done() then
     future:set_result(true)
   end
@@ -308,8 +309,7 @@ local function finish(self)
   if self.packer then
     self.packer:close()
   end
-  for payload, future in pairs(self.pongs) do
-    self.pongs[payload] = nil
+  for _, future in pairs(self.pongs or {}) do
     if not future:done() then
       future:set_result(false)
     end
@@ -369,26 +369,19 @@ end
 ---@param options neap.websocket.LinkOptions
 ---@param pack neap.websocket.PackOptions?
 function link.new(stream, options, pack)
+  -- what is false at first is left out: with more fields the table would be
+  -- twice as large, and there is one for each connection
   local self = {
     stream = stream,
     codec = proto.codec(options.client, options.max_message, options.max_frame, pack ~= nil),
     packer = pack and require("neap.websocket.packing").new(pack),
     options = options,
-    ended = false,
     items = {},
     head = 1,
     tail = 1,
     held = 0,
-    full = false,
-    silent = false,
     receivers = core.waitq(),
     room = core.waitq(),
-    pongs = {},
-    answered = false,
-    broken = false,
-    refused = false,
-    going_away = false,
-    started = false,
   }
   self.task = core.spawn(run, self)
   self.task:set_daemon(true)

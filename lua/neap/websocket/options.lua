@@ -148,4 +148,18 @@ function options.of_link(given, client)
   }
 end
 
+local cached = setmetatable({}, { __mode = "k" })
+
+--- The same for a server, which has one table of options for all connections of
+--- a route: made once.
+---@return neap.websocket.LinkOptions
+function options.of_server(given)
+  local made = cached[given]
+  if not made then
+    made = options.of_link(given, false)
+    cached[given] = made
+  end
+  return made
+end
+
 return options
