@@ -372,6 +372,38 @@ describe("http.server answers", function()
     assert.equal("data: fine\n\n", answer(app, request("/")).body)
   end)
 
+  for name, fn in pairs({
+    ["reading"] = function(req) return assert(req:text()) end,
+    ["writing"] = function()
+      return {
+        stream = function(write)
+          repeat
+            assert(write(("x"):rep(10000)))
+          until false
+        end,
+      }
+    end,
+  }) do
+    it(("of a handler that gives up as the client is gone while %s are no failure"):format(name), function()
+      local server, connect = serve(http.app():post("/", fn))
+      local reports = expect.reports(function()
+        local client = connect()
+        client:write("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nabc")
+        settle()
+        neap.sleep(0.02)
+        client:abort()
+        neap.timeout(5, function()
+          while server:connections() > 0 do
+            neap.sleep(0.001)
+          end
+        end)
+      end)
+
+      assert.equal(0, #reports)
+      stop(server)
+    end)
+  end
+
   it("tell a handler that the client is gone", function()
     local err
     local app = http.app():get("/", function()

@@ -223,8 +223,11 @@ local function unwrap(err)
 end
 
 --- The status for what a handler raised, if that is the client's fault.
-local function client_status(err)
+local function client_status(req, err)
   local code = errors.code(err)
+  if code and err == req._body then -- what reading the body gave
+    return math.tointeger(err.status) or 400
+  end
   if code == "HTTP" or code == "LIMIT" or code == "TIMEOUT" then
     local status = math.tointeger(err.status)
     return status and status >= 400 and status or code == "HTTP" and 400 or code == "LIMIT" and 413
@@ -245,14 +248,16 @@ end
 local function send_failure(context, failure)
   local conn, req = context.conn, context.req
   local err = unwrap(failure.error)
-  local status = client_status(err)
+  local status = client_status(req, err)
   if errors.is_cancelled(err) then
     if req._cleanup then
       combine.shield(req._cleanup)
     end
     core.checkwait() -- raises if it is this task that was cancelled
   end
-  if not status then
+  if context.failure and err == context.failure then
+    return false, err -- the client is gone, and the handler gave up
+  elseif not status then
     report(req, failure)
   end
   if conn:answered() then
