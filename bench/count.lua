@@ -30,6 +30,7 @@ local OPERATIONS = {
   { "echo", 4000, 1800 },
   { "udp_echo", 20000, 1900 },
   { "websocket_echo", 4000 },
+  { "http", 4000 },
 }
 
 -- Runs a shell command; its output without the last line end, or nil.
@@ -85,6 +86,7 @@ local LOADS = {
   echo = { "load_echo", 10 },
   udp_echo = { "load_udp", 50 },
   websocket_echo = { "load_websocket", 10 },
+  http = { "load_http", 10 },
 }
 
 local function measure(name, n)

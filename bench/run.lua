@@ -226,8 +226,69 @@ local function bench_echo(only)
   end
 end
 
+-- A web server under wrk: thousands of requests per second of its CPU time.
+local function http_rate(server, connections, path)
+  local script = ([[
+    port=$(mktemp); input=$(mktemp -u); mkfifo "$input"
+    taskset -c 0 %s <"$input" >"$port" &
+    pid=$!
+    exec 3>"$input"
+    tries=0
+    while [ ! -s "$port" ] && [ $tries -lt 100 ]; do sleep 0.05; tries=$((tries + 1)); done
+    cpu() { cut -d' ' -f14,15 /proc/$pid/stat | tr ' ' '+'; }
+    before=$(cpu)
+    taskset -c 1 wrk -t1 -c%d -d2 http://127.0.0.1:$(cat "$port")%s
+    echo "ticks $(( $(cpu) - ($before) ))"
+    exec 3>&-
+    kill -TERM $pid; wait $pid 2>/dev/null
+    rm -f "$port" "$input"
+  ]]):format(server, connections, path)
+  local file = os.tmpname()
+  local out = assert(io.open(file, "w"))
+  out:write(script)
+  out:close()
+  local pipe = assert(io.popen("sh " .. file, "r"))
+  local text = pipe:read("a")
+  pipe:close()
+  os.remove(file)
+  local requests = tonumber(text:match("(%d+) requests in"))
+  local ticks = tonumber(text:match("ticks (%d+)"))
+  return requests / (ticks / 100) / 1000
+end
+
+local function bench_http()
+  print(("\n%-24s %10s %10s %8s"):format("http under wrk", "neap k/s", "uv k/s", "ratio"))
+  for _, connections in ipairs({ 64, 512 }) do
+    local ours, theirs = {}, {}
+    for _ = 1, ROUNDS do
+      ours[#ours + 1] = http_rate(NEAP .. " bench/http.lua 0", connections, "/")
+      theirs[#theirs + 1] = http_rate("build/bench/limits/uv_http 0", connections, "/")
+    end
+    local mine, other = median(ours), median(theirs)
+    local title = ("hello, %d connections"):format(connections)
+    print(("%-24s %10.1f %10.1f %8.2f"):format(title, mine, other, mine / other))
+  end
+  in_directory(function(dir)
+    for name, size in pairs({ ["10k"] = 10 << 10, ["1m"] = 1 << 20 }) do
+      local file = assert(io.open(dir .. "/" .. name, "w"))
+      file:write(("x"):rep(size))
+      file:close()
+    end
+    for _, path in ipairs({ "/json", "/static/10k", "/static/1m" }) do
+      local ours = {}
+      for _ = 1, ROUNDS do
+        ours[#ours + 1] = http_rate(("%s bench/http.lua 0 %s"):format(NEAP, dir), 64, path)
+      end
+      print(("%-24s %10.1f"):format(path .. ", 64 connections", median(ours)))
+    end
+  end)
+end
+
 local only = arg[1]
 bench_tasks(only)
+if not only or only == "http" then
+  bench_http()
+end
 if not only or only == "sleepers" then
   bench_sleepers()
 end

@@ -40,8 +40,8 @@ local samples = {
 }
 
 local morsels = {
-  "\r\n", "\n", "\r", "\0", " ", "\t", ":", "%", "%00", "%2e", "/", "..", "?", "#", ",", ";", "0", "-1", "+", "\xff",
-  "Host: a\r\n", "Content-Length: 5\r\n", "Transfer-Encoding: chunked\r\n", "Connection: close\r\n", "HTTP/1.1",
+  "\r\n", "\n", "\r", "\0", " ", "\t", ":", "%", "%00", "%2e", "/", "..", "?", "#", ",", ";", "0", "-1", "+",
+  "\xff",   "Host: a\r\n", "Content-Length: 5\r\n", "Transfer-Encoding: chunked\r\n", "Connection: close\r\n", "HTTP/1.1",
   "chunked", "Expect: 100-continue\r\n", "99999999999999999999", "ffffffffffffffff", "\r\n\r\n", "0\r\n\r\n",
 }
 

@@ -139,7 +139,8 @@ void np_stream_consume(np_stream *s, size_t n);
 int np_stream_push(np_stream *s, const uv_buf_t *pieces, unsigned n);
 
 /* What a call that pushed with that status returns: true once no more than the
- * high-water mark is unsent, or nil and an error. **waits** */
+ * high-water mark is unsent, or nil and an error. The caller called
+ * np_checkwait before it pushed. **waits** */
 int np_stream_pushed(lua_State *L, np_stream *s, int status);
 
 /* --- what follows is between the stream_*.c files --- */

@@ -279,7 +279,6 @@ int np_stream_push(np_stream *s, const uv_buf_t *pieces, unsigned n) {
 
 int np_stream_pushed(lua_State *L, np_stream *s, int status) {
   if (status < 0) return np_stream_fail(L, s, status, "write");
-  np_checkwait(L, s->base.host);
   np_stream_checkopen(L, s);
   return wait_sent(L, s, "write", s->high);
 }

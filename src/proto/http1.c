@@ -42,8 +42,12 @@ enum {
 
 /* ---- the class ---------------------------------------------------------- */
 
+static const np_class conn_class;
+
 np_http_conn *np_conn_self(lua_State *L) {
-  np_http_conn *c = np_checkself(L);
+  np_http_conn *c = lua_touserdata(L, 1);
+  if (!c || lua_rawlen(L, 1) != sizeof(*c) || c->tag != &conn_class)
+    c = np_checkself(L);
   if (!c->group) np_raise(L, "CLOSED", "the connection is closed");
   return c;
 }
@@ -309,6 +313,7 @@ static int group_accept(lua_State *L) {
   lua_setiuservalue(L, -2, 1);
   lua_pushvalue(L, 1);
   lua_setiuservalue(L, -2, 2);
+  c->tag = &conn_class;
   c->group = g;
   c->stream = lua_touserdata(L, 2);
   c->out = NP_OUT_IDLE;

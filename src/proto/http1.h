@@ -126,6 +126,7 @@ typedef enum np_out_mode {
 } np_out_mode;
 
 typedef struct np_http_conn {
+  const np_class *tag;   /* tells self from other userdata without a look-up */
   np_http_group *group;  /* NULL once closed */
   np_stream_box *stream; /* held by user value 1 */
   np_link link;          /* in the group */

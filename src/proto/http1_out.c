@@ -345,6 +345,7 @@ int np_conn_m_interim(lua_State *L) {
   np_http_conn *c = np_conn_self(L);
   np_stream *s = np_conn_stream(L, c);
   int r = 0;
+  np_checkwait(L, s->base.host);
   if (c->expects && c->out == NP_OUT_IDLE) {
     uv_buf_t piece = {.base = (char *)text, .len = sizeof(text) - 1};
     r = send_pieces(c, s, &piece, 1);

@@ -169,7 +169,7 @@ end
 
 local function send_websocket(context, res)
   local conn, req = context.conn, context.req
-  local stream, ws = req._stream, res.websocket
+  local stream, ws = req._link.stream, res.websocket
   if not request.upgrades(req) or (req.headers:get("upgrade") or ""):lower() ~= "websocket" then
     res.headers:set("Upgrade", "websocket")
     conn:last()
@@ -250,8 +250,9 @@ local function send_failure(context, failure)
   local err = unwrap(failure.error)
   local status = client_status(req, err)
   if errors.is_cancelled(err) then
-    if req._cleanup then
-      combine.shield(req._cleanup)
+    local cleanup = req._link.cleanup
+    if cleanup then
+      combine.shield(cleanup)
     end
     core.checkwait() -- raises if it is this task that was cancelled
   end
@@ -261,7 +262,7 @@ local function send_failure(context, failure)
     report(req, failure)
   end
   if conn:answered() then
-    req._stream:abort()
+    req._link.stream:abort()
     return false
   elseif status then
     context.status = status
@@ -275,9 +276,14 @@ end
 
 -- ---- sending -----------------------------------------------------------------
 
+local traceback = debug and debug.traceback or tostring
+
+--- What was raised, with its traceback: for `xpcall`.
 local function on_error(err)
-  return { error = err, traceback = debug and debug.traceback("", 2) or "" }
+  return { error = err, traceback = traceback("", 2) }
 end
+
+answer.on_error = on_error
 
 local function send_result(context, result)
   local res = response.new(result)
@@ -288,11 +294,13 @@ local function send_result(context, result)
 end
 
 --- Sends the answer to a request: `result` is what the app returned, or, unless
---- `ok`, what it raised. Whether the connection can go on, or else an error if
+--- `ok`, what it raised: `{ error =, traceback = }`. Whether the connection can go on, or else an error if
 --- sending has failed.
 ---@async
-function answer.send(server, req, conn, ok, result)
-  local context = { server = server, req = req, conn = conn, status = 500, sent = 0 }
+function answer.send(req, ok, result)
+  local link = req._link
+  local server = link.server
+  local context = { server = server, req = req, conn = link.conn, status = 500, sent = 0 }
   local sent, err
   if ok then
     ok, sent, err = xpcall(send_result, on_error, context, result)
@@ -302,7 +310,7 @@ function answer.send(server, req, conn, ok, result)
     sent, err = send_failure(context, result)
   end
   if server._log then
-    server._log(req, req._stream, context.status, context.sent)
+    server._log(req, req._link.stream, context.status, context.sent)
   end
   return sent, err
 end

@@ -13,7 +13,7 @@ local app = {}
 ---@class neap.http.App
 ---@field package _router neap.http.Router
 ---@field package _middleware neap.http.Middleware[]
----@field package _run neap.http.Handler?  the routes behind the middleware
+---@field package _run function?  (self, req): the routes behind the middleware
 local App = { __name = "App" }
 App.__index = App
 
@@ -47,6 +47,10 @@ end
 
 local function route(self, req)
   local path = req._route
+  local quick = self._router:plain(path, req.method)
+  if quick then
+    return quick(req)
+  end
   local handler, params, mounted, allowed = self._router:find(req.method, path)
   if handler then
     if next(params) ~= nil then
@@ -67,6 +71,9 @@ end
 
 --- Puts the middleware around the routes, the first one outermost.
 local function compose(self)
+  if #self._middleware == 0 then
+    return route
+  end
   local function run(req)
     return route(self, req)
   end
@@ -76,7 +83,9 @@ local function compose(self)
       return middleware(req, inner)
     end
   end
-  return run
+  return function(_, req)
+    return run(req)
+  end
 end
 
 --- What the handler of a request, or the middleware around it, returns.
@@ -87,7 +96,7 @@ function App:_handle(req)
     run = compose(self)
     self._run = run
   end
-  return run(req)
+  return run(self, req)
 end
 
 -- ---- routes ------------------------------------------------------------------

@@ -21,13 +21,13 @@ local function begin(req)
   elseif state ~= nil then
     error(errors.new("INVALID_STATE", "the body has been read"), 3)
   end
-  local max = req._server._max_body
+  local max = req._link.server._max_body
   if req._length > max then
     req._body = too_large(max)
     return nil, req._body
   end
   req._body = "reading"
-  local ok, err = req._conn:continue()
+  local ok, err = req._link.conn:continue()
   if not ok then
     req._body = err
     return nil, err
@@ -37,9 +37,9 @@ end
 
 --- The next piece; nil at the end, or nil and an error.
 local function next_piece(req, left)
-  local piece, rest = req._conn:read_body()
+  local piece, rest = req._link.conn:read_body()
   if piece and #piece > left then
-    piece, rest = nil, too_large(req._server._max_body)
+    piece, rest = nil, too_large(req._link.server._max_body)
   end
   if piece then
     return piece
@@ -62,7 +62,7 @@ local function read_all(req, left)
     end
     pieces[#pieces + 1] = piece
     left = left - #piece
-    if req._conn:body_left() == 0 then
+    if req._link.conn:body_left() == 0 then
       return #pieces == 1 and piece or table.concat(pieces)
     end
   end

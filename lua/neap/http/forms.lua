@@ -93,7 +93,7 @@ end
 
 local function read_multipart(req, boundary)
   local state = { fields = {}, files = {}, size = 0 }
-  req._cleanup = function()
+  req._link.cleanup = function()
     remove_files(state.files)
   end
   local read = body.reader(req)

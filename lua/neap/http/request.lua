@@ -54,7 +54,7 @@ function make.params()
 end
 
 function make.peer(self)
-  return self._stream:peername() or {}
+  return self._link.stream:peername() or {}
 end
 
 function make.version(self)
@@ -84,11 +84,6 @@ function make.cookies(self)
 end
 
 function make.raw_path(self)
-  return self.path
-end
-
--- Where the routes look; it has a zero byte for each encoded slash.
-function make._route(self)
   return self.path
 end
 
@@ -183,19 +178,25 @@ function Request.__tostring(self)
   return ("Request (%s %s)"):format(self.method, self.path)
 end
 
+---@class neap.http.Link  what the requests of a connection share
+---@field server neap.http.Server
+---@field conn table  reads bodies and writes answers, whatever the wire
+---@field stream neap.Stream
+---@field req neap.http.Request?  the one that is being answered
+---@field cleanup function?  what to do after that
+
 --- A request of what a connection has read.
-function request.new(server, conn, stream, method, path, query, head, length, flags)
+---@param link neap.http.Link
+function request.new(link, method, path, query, head, length, flags)
   local self = setmetatable({
     method = method,
     path = path,
     query_string = query,
-    _server = server,
-    _conn = conn,
-    _stream = stream,
+    _route = path, -- where the routes look; a zero byte is an encoded slash
+    _link = link,
     _head = head,
     _length = length,
     _flags = flags,
-    _cleanup = false, -- or what to do after the request
   }, Request)
   if flags & FLAG_ENCODED ~= 0 then
     self.raw_path = path

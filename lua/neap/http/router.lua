@@ -247,6 +247,15 @@ local function search(list, method, path, allowed)
   return nil, no_params
 end
 
+--- The handler of a plain path that has one for just this method.
+---@param path string
+---@param method string
+---@return function?
+function Router:plain(path, method)
+  local route = self._plain[path]
+  return route and route.methods[method]
+end
+
 --- The handler for a request and the values of its parameters. Without one: the
 --- mounted app's route whose turn it is, or the methods that the path takes.
 ---@param method string

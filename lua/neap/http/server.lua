@@ -142,51 +142,82 @@ local function finish_body(conn)
   return true
 end
 
--- ---- one request ----------------------------------------------------------------
-
-local traceback = debug and debug.traceback or tostring
-
---- What a handler raised, with its traceback.
-local function on_error(err)
-  return { error = err, traceback = traceback("", 2) }
-end
+-- ---- requests ------------------------------------------------------------------
 
 local TEXT = "text/plain; charset=utf-8"
 -- Shorter texts are not worth compressing.
 local PLAIN_SIZE = 1024
 
---- Has the app answer a request, and sends that. Whether the connection can go
---- on, or else an error if sending has failed.
-local function serve_request(self, req, conn)
-  local ok, result = xpcall(self._handle, on_error, self._app, req)
-  local plain = ok and type(result) == "string" and #result < PLAIN_SIZE
-  if plain and not self._log and not req._cleanup then
-    return conn:respond(200, TEXT, result)
+--- What is left to do when a request has been answered, or could not be: whether
+--- the connection can go on, and whether it ends only when the client does.
+local function finish_request(link, sent, err)
+  local req, cleanup = link.req, link.cleanup
+  link.req = nil
+  if cleanup then
+    link.cleanup = nil
+    cleanup()
   end
-  return answer.send(self, req, conn, ok, result)
+  if not sent then
+    if err then
+      link.stream:abort()
+    end
+    return false, false
+  elseif req._length ~= 0 and not finish_body(link.conn) then
+    return false, true
+  end
+  return true
 end
 
---- Requests one after another.
-local function serve_requests(self, conn, stream)
-  local CONNECT, read_head = "CONNECT", conn.read_head
+--- Answers requests one after another, until the connection is over or
+--- something is raised. What may be simple is kept simple here: a short text
+--- without a log is sent at once. Returns what the connection still owes the
+--- client: the status and text of a refusal, and whether to wait for its end.
+local function serve_requests(self, link)
+  local conn, app, handle, log = link.conn, self._app, self._handle, self._log
+  local read_head, new_request = conn.read_head, request.new
   while true do
     local method, path, query, head, length, flags = read_head(conn)
     if not method then
       return path, query, true
-    elseif method == CONNECT then
+    elseif method == "CONNECT" then
       conn:last()
       return 501, "CONNECT is not supported", true
     end
-    local req = request.new(self, conn, stream, method, path, query, head, length, flags)
-    local sent, err = serve_request(self, req, conn)
-    if req._cleanup then
-      req._cleanup()
+    local req = new_request(link, method, path, query, head, length, flags)
+    link.req = req
+    local result = handle(app, req)
+    local sent, err
+    if type(result) == "string" and #result < PLAIN_SIZE and not log then
+      sent, err = conn:respond(200, TEXT, result)
+    else
+      sent, err = answer.send(req, true, result)
     end
-    if not sent then
-      return nil, err and stream:abort()
+    if not sent or length ~= 0 or link.cleanup then
+      local on, lingers = finish_request(link, sent, err)
+      if not on then
+        return nil, nil, lingers
+      end
     end
-    if length ~= 0 and not finish_body(conn) then
-      return nil, nil, true
+    link.req = nil
+  end
+end
+
+--- The same for all requests of a connection: what a handler raises is answered,
+--- and the next request is read.
+local function serve_all(self, link)
+  while true do
+    local ok, status, text, lingers = xpcall(serve_requests, answer.on_error, self, link)
+    if ok then
+      return status, text, lingers
+    end
+    local failure = status
+    if not link.req then
+      error(failure.error, 0)
+    end
+    local on
+    on, lingers = finish_request(link, answer.send(link.req, false, failure))
+    if not on then
+      return nil, nil, lingers
     end
   end
 end
@@ -203,7 +234,8 @@ local function serve_connection(self, stream)
     conn:last()
   else
     local lingers
-    status, text, lingers = serve_requests(self, conn, stream)
+    local link = { server = self, conn = conn, stream = stream, req = nil, cleanup = nil }
+    status, text, lingers = serve_all(self, link)
     if not lingers then
       return
     end
