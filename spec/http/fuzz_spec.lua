@@ -30,7 +30,8 @@ local samples = {
   "OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n",
   "GET http://a/ HTTP/1.1\r\nHost: a\r\n\r\n",
   "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello",
-  "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6;x=y\r\n world\r\n0\r\nX: y\r\n\r\n",
+  "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+    .. "5\r\nhello\r\n6;x=y\r\n world\r\n0\r\nX: y\r\n\r\n",
   "POST /form HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-www-form-urlencoded\r\n"
     .. "Content-Length: 7\r\n\r\na=1&b=2",
   "POST /form HTTP/1.1\r\nHost: a\r\nContent-Type: multipart/form-data; boundary=B\r\nContent-Length: 59\r\n\r\n"
@@ -41,7 +42,8 @@ local samples = {
 
 local morsels = {
   "\r\n", "\n", "\r", "\0", " ", "\t", ":", "%", "%00", "%2e", "/", "..", "?", "#", ",", ";", "0", "-1", "+",
-  "\xff",   "Host: a\r\n", "Content-Length: 5\r\n", "Transfer-Encoding: chunked\r\n", "Connection: close\r\n", "HTTP/1.1",
+  "\xff", "Host: a\r\n", "Content-Length: 5\r\n",
+  "Transfer-Encoding: chunked\r\n", "Connection: close\r\n", "HTTP/1.1",
   "chunked", "Expect: 100-continue\r\n", "99999999999999999999", "ffffffffffffffff", "\r\n\r\n", "0\r\n\r\n",
 }
 

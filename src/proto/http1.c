@@ -83,6 +83,13 @@ static int conn_last(lua_State *L) {
   return 0;
 }
 
+/* stream(): what it stands on, also when it is closed. */
+static int conn_stream(lua_State *L) {
+  np_checkself(L);
+  lua_getiuservalue(L, 1, 1);
+  return 1;
+}
+
 static int conn_answered(lua_State *L) {
   lua_pushboolean(L, np_conn_self(L)->out != NP_OUT_IDLE);
   return 1;
@@ -278,6 +285,7 @@ static const luaL_Reg conn_methods[] = {
     {"continue", np_conn_m_interim},
     {"last", conn_last},
     {"answered", conn_answered},
+    {"stream", conn_stream},
     {"detach", conn_detach},
     {"close", conn_close},
     {NULL, NULL},

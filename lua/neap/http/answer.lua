@@ -169,7 +169,7 @@ end
 
 local function send_websocket(context, res)
   local conn, req = context.conn, context.req
-  local stream, ws = req._link.stream, res.websocket
+  local stream, ws = conn:stream(), res.websocket
   if not request.upgrades(req) or (req.headers:get("upgrade") or ""):lower() ~= "websocket" then
     res.headers:set("Upgrade", "websocket")
     conn:last()
@@ -262,7 +262,7 @@ local function send_failure(context, failure)
     report(req, failure)
   end
   if conn:answered() then
-    req._link.stream:abort()
+    conn:stream():abort()
     return false
   elseif status then
     context.status = status
@@ -310,7 +310,7 @@ function answer.send(req, ok, result)
     sent, err = send_failure(context, result)
   end
   if server._log then
-    server._log(req, req._link.stream, context.status, context.sent)
+    server._log(req, link.conn:stream(), context.status, context.sent)
   end
   return sent, err
 end

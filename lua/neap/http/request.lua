@@ -54,7 +54,7 @@ function make.params()
 end
 
 function make.peer(self)
-  return self._link.stream:peername() or {}
+  return self._link.conn:stream():peername() or {}
 end
 
 function make.version(self)
@@ -181,7 +181,6 @@ end
 ---@class neap.http.Link  what the requests of a connection share
 ---@field server neap.http.Server
 ---@field conn table  reads bodies and writes answers, whatever the wire
----@field stream neap.Stream
 ---@field req neap.http.Request?  the one that is being answered
 ---@field cleanup function?  what to do after that
 

@@ -159,7 +159,7 @@ local function finish_request(link, sent, err)
   end
   if not sent then
     if err then
-      link.stream:abort()
+      link.conn:stream():abort()
     end
     return false, false
   elseif req._length ~= 0 and not finish_body(link.conn) then
@@ -202,51 +202,51 @@ local function serve_requests(self, link)
   end
 end
 
---- The same for all requests of a connection: what a handler raises is answered,
---- and the next request is read.
-local function serve_all(self, link)
-  while true do
-    local ok, status, text, lingers = xpcall(serve_requests, answer.on_error, self, link)
-    if ok then
-      return status, text, lingers
-    end
-    local failure = status
-    if not link.req then
-      error(failure.error, 0)
-    end
-    local on
-    on, lingers = finish_request(link, answer.send(link.req, false, failure))
-    if not on then
-      return nil, nil, lingers
-    end
+--- Answers a request whose handler raised. What is raised between requests is
+--- no handler's.
+local function answer_failure(link, failure)
+  if not link.req then
+    error(failure.error, 0)
+  end
+  return finish_request(link, answer.send(link.req, false, failure))
+end
+
+local function refuse(self, conn, status, text)
+  conn:respond(status, TEXT, ("%d %s: %s\n"):format(status, http1.reason(status), text))
+  if self._log then
+    self._log(nil, conn:stream(), status)
   end
 end
 
-local function refuse(conn, status, text)
-  conn:respond(status, TEXT, ("%d %s: %s\n"):format(status, http1.reason(status), text))
+local function is_full(self)
+  return self._net and self._net:connections() > self._max_connections
 end
 
+--- All requests of a connection: what a handler raises is answered, and the next
+--- request is read. (An idle connection is a task that is parked in here: each
+--- local and each call costs memory.)
 local function serve_connection(self, stream)
   local conn <close> = self._group:accept(stream)
-  local status, text
-  if self._net and self._net:connections() > self._max_connections then
-    status, text = 503, "too many connections"
+  if is_full(self) then
     conn:last()
-  else
-    local lingers
-    local link = { server = self, conn = conn, stream = stream, req = nil, cleanup = nil }
-    status, text, lingers = serve_all(self, link)
-    if not lingers then
-      return
+    refuse(self, conn, 503, "too many connections")
+    return linger(conn, stream)
+  end
+  local link = { server = self, conn = conn, req = nil, cleanup = nil }
+  while true do
+    local ended, status, text, lingers = xpcall(serve_requests, answer.on_error, self, link)
+    if not ended then
+      local on
+      on, lingers = answer_failure(link, status)
+      ended, status = not on, nil
+    end
+    if ended and status then
+      refuse(self, conn, status, text)
+    end
+    if ended then
+      return lingers and linger(conn, stream)
     end
   end
-  if status then
-    refuse(conn, status, text)
-    if self._log then
-      self._log(nil, stream, status)
-    end
-  end
-  linger(conn, stream)
 end
 
 -- ---- the server -----------------------------------------------------------------
@@ -350,7 +350,7 @@ function server.new(app, opts)
   net_opts.max_connections = self._max_connections + MAX_REFUSED
   local err
   self._net, err = net.serve(opts.host, opts.port or DEFAULT_PORT, function(stream)
-    serve_connection(self, stream)
+    return serve_connection(self, stream)
   end, net_opts)
   if not self._net then
     return nil, err
