@@ -113,8 +113,9 @@ static void add_task(lua_State *L, np_task *t, int list) {
   np_task_name(L, lua_gettop(L));
   lua_pushfstring(L, ": %s%s%s%s\n", np_task_status(t), *wait ? " on " : "",
                   wait, t->daemon ? " (daemon)" : "");
+  lua_State *running = np_task_host(t)->running;
   if (t == np_task_host(t)->current)
-    np_trace_push(L, L, 1);
+    np_trace_push(L, running, running == L ? 1 : 0);
   else
     np_trace_task(L, t);
   lua_concat(L, 3);

@@ -22,6 +22,7 @@
 #include "base/err.h"
 #include "core/coro.h"
 #include "core/limits.h"
+#include "core/open.h"
 #include "core/task.h"
 
 #ifndef sigev_notify_thread_id
@@ -120,7 +121,7 @@ static void on_tick(int signum, siginfo_t *info, void *context) {
   } else {
     g->ticks++;
     uint32_t want = judge(g);
-    if (want) arm(h, want);
+    if (want || h->dump_due) arm(h, want);
   }
   errno = saved;
 }
@@ -185,18 +186,20 @@ static void end_task(lua_State *L, np_host *h, uint32_t want) {
   lua_error(L);
 }
 
+/* CANCELLED, each time the running task has computed for so long; after the
+ * grace time it is ended. One that nothing cancelled goes on. */
 static void cancel_task(lua_State *L, np_host *h) {
   np_guard *g = &h->guard;
   np_task *t = h->current;
-  if (g->on_interrupt) g->on_interrupt(h);
-  if (!t->root.cancelled) np_task_cancel(h, t);
+  bool acted = g->on_interrupt && g->on_interrupt(h);
+  if (acted && !t->root.cancelled) np_task_cancel(h, t);
   g->ticks = 0; /* the next one comes as late */
+  if (!t->root.cancelled && !np_scope_cause(h, t)) return;
   double passed = (double)++g->cancels * (double)INTERRUPT / 1e9;
-  if (passed > h->grace) {
+  if (passed > h->grace)
     end_task(L, h, NP_WANT_CANCEL);
-  } else if (np_scope_cause(h, t)) {
+  else if (np_scope_cause(h, t)) /* else it is shielded */
     np_scope_raise(L, h, t);
-  }
 }
 
 static void hook(lua_State *L, lua_Debug *ar) {
@@ -205,6 +208,7 @@ static void hook(lua_State *L, lua_Debug *ar) {
   uint32_t want = g->want;
   disarm(g, L);
   if (g->gc_due) np_limits_collect(h, L);
+  if (h->dump_due && L == h->running) np_dump(h);
   if (!h->current || g->want_slice != g->slice) return; /* an old slice's */
   bool own = ar->event != LUA_HOOKCOUNT || in_own_code(L, ar);
   if (want == NP_WANT_TURN) {
@@ -380,6 +384,11 @@ void np_guard_interrupt(np_host *h) {
   if (!g->made || g->interrupted) return;
   g->interrupted = true;
   if (!g->ticking) set_ticking(g, true);
+}
+
+void np_guard_look(np_host *h) {
+  np_guard *g = &h->guard;
+  if (g->made && !g->ticking) set_ticking(g, true);
 }
 
 void np_guard_close(np_host *h) { delete_timer(&h->guard); }

@@ -77,9 +77,9 @@ typedef struct np_guard {
   uint64_t hog_order;  /* the task to end; 0: none */
   uint64_t refused_at; /* ns */
 
-  /* Called once when computing code is first cancelled, in the hook: does what
-   * the loop would have done. Plain. */
-  void (*on_interrupt)(np_host *h);
+  /* Called when computing code is to be cancelled, in the hook: does what the
+   * loop would have done, unless it has, and says so. Plain; may be NULL. */
+  bool (*on_interrupt)(np_host *h);
 } np_guard;
 
 /* Takes over limits.time and limits.preempt: makes, changes or stops the
@@ -93,6 +93,9 @@ int np_guard_watch(np_host *h);
 /* From now on code that computes for 100 ms gets CANCELLED, again and again.
  * For signal handlers, of any thread. */
 void np_guard_interrupt(np_host *h);
+
+/* host->dump_due is set: has it seen to though the host may compute. Likewise. */
+void np_guard_look(np_host *h);
 
 /* The host runs in this thread now. */
 void np_guard_thread(np_host *h);
