@@ -10,6 +10,7 @@
 #include <lauxlib.h>
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <uv.h>
 
 #include "base/class.h"
@@ -86,6 +87,14 @@ static void wrap_uv(lua_State *L, int uv) {
   const char *name = code;
   for (size_t i = 0; i < sizeof(renamed) / sizeof(renamed[0]); i++) {
     if (renamed[i].uv == uv) name = renamed[i].code;
+  }
+  const char *what = uv == NP_EHANDLES     ? "handles"
+                     : uv == NP_EPROCESSES ? "processes"
+                     : uv == NP_ETIMERS    ? "timers"
+                                           : NULL;
+  if (what) {
+    name = "LIMIT";
+    snprintf(text, sizeof text, "the host has as many %s as it may", what);
   }
   lua_pushfstring(L, "%s: %s", lua_tostring(L, -1), text);
   lua_remove(L, -2);  // what

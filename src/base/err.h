@@ -9,6 +9,10 @@
 
 #include <lua.h>
 
+/* Codes of our own beside libuv's negative ones: the host has as many as its
+ * limits allow. Their name is LIMIT. */
+enum { NP_EHANDLES = -20001, NP_EPROCESSES = -20002, NP_ETIMERS = -20003 };
+
 /* Makes the error metatable of this state; call once, before the others. */
 void np_err_open(lua_State *L);
 

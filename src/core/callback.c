@@ -162,9 +162,10 @@ static int call_when(lua_State *L, np_host *h, uint64_t when,
   hd->when = seconds;
   hd->cb->timer.fire = on_time;
   if (when == NP_FOREVER) when--; /* a time all the same */
-  if (np_timer_start(h, &hd->cb->timer, when) < 0) {
+  int err = np_timer_start(h, &hd->cb->timer, when);
+  if (err < 0) {
     np_task_discard(h, &hd->cb->task);
-    return luaL_error(L, "not enough memory");
+    return np_timer_refused(L, err);
   }
   np_keep(h);
   return 1;

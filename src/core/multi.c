@@ -154,9 +154,10 @@ static int multi_wait(lua_State *L) {
     return 1;
   }
   m->timer.fire = on_late;
-  if (deadline != NP_FOREVER &&
-      np_timer_start(m->host, &m->timer, deadline) < 0)
-    return luaL_error(L, "not enough memory");
+  int err = 0;
+  if (deadline != NP_FOREVER)
+    err = np_timer_start(m->host, &m->timer, deadline);
+  if (err < 0) return np_timer_refused(L, err);
   return np_park(L, m->host, &m->wait, &multi_class);
 }
 

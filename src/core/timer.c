@@ -14,6 +14,7 @@
 
 #include "base/class.h"
 #include "base/err.h"
+#include "base/err.h"
 #include "core/loop.h"
 #include "core/task.h"
 
@@ -97,6 +98,8 @@ static void count_strong(np_host *h, int n) {
 }
 
 int np_timer_start(np_host *h, np_timer *t, uint64_t when) {
+  if (h->limits.timers && h->current && h->nheap >= h->limits.timers)
+    return NP_ETIMERS;
   if (h->nheap == h->heap_capacity) {
     uint32_t n = h->heap_capacity ? h->heap_capacity * 2 : 64;
     np_timer **p =
@@ -112,6 +115,12 @@ int np_timer_start(np_host *h, np_timer *t, uint64_t when) {
   if (!t->weak) count_strong(h, 1);
   if (t->index == 1) arm(h);
   return 0;
+}
+
+int np_timer_refused(lua_State *L, int err) {
+  if (err != NP_ETIMERS) return luaL_error(L, "not enough memory");
+  return np_raise(L, "LIMIT", "more than %I timers at once",
+                  (LUAI_UACINT)np_gethost(L)->limits.timers);
 }
 
 void np_timer_stop(np_host *h, np_timer *t) {
@@ -219,8 +228,8 @@ static int park_until(lua_State *L, np_host *h, uint64_t when) {
   *timer = (np_timer){.fire = sleep_fire};
   t->own.flag = when == NP_FOREVER && !t->daemon;
   if (t->own.flag) np_forever(h);
-  if (when != NP_FOREVER && np_timer_start(h, timer, when) < 0)
-    return luaL_error(L, "not enough memory");
+  int err = when != NP_FOREVER ? np_timer_start(h, timer, when) : 0;
+  if (err < 0) return np_timer_refused(L, err);
   return np_park(L, h, &t->own.wait, &sleep_class);
 }
 

@@ -148,6 +148,7 @@ static void close_now(np_file *f) {
   np_list_remove(&f->dirty);
   close(f->fd);
   f->fd = -1;
+  f->work.base.host->nfiles--;
 }
 
 static bool on_done(np_work *w) {
@@ -290,6 +291,7 @@ void np_file_push(lua_State *L, np_fsreq *r) {
   r->fd = -1;
   if (f->append) f->pos = r->st.st_size;
   np_work_init(L, h, &f->work);
+  h->nfiles++;
   *box = f;
 }
 

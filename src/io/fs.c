@@ -356,6 +356,8 @@ static int fs_open(lua_State *L) {
   const char *mode = lua_isnoneornil(L, 2) ? "r" : np_checkstring(L, 2, NULL);
   int flags = open_flags(mode);
   if (flags < 0) np_argerror(L, 2, "invalid mode");
+  int room = np_handle_room(np_gethost(L));
+  if (room < 0) return np_fail_uv(L, room, "open \"%s\"", path);
   np_fsreq *r = np_fsreq_new(L, &op_open, path, NULL, NULL, 0);
   r->a = flags;
   return np_fsreq_start(L, r);

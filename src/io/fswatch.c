@@ -166,6 +166,8 @@ static const np_class notifier_class = {"Notifier", methods, metamethods};
 /* notifier() -> Notifier | nil, err */
 static int core_notifier(lua_State *L) {
   np_host *h = np_gethost(L);
+  int room = np_handle_room(h);
+  if (room < 0) return np_fail_uv(L, room, "watch");
   notifier **box = lua_newuserdatauv(L, sizeof(*box), 0);
   *box = NULL;
   np_class_set(L, &notifier_class);

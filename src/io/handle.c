@@ -7,6 +7,7 @@
 
 #include "base/class.h"
 #include "core/debug.h"
+#include "base/err.h"
 #include "io/bufpool.h"
 
 void np_handle_init(np_handle *b, np_host *h, const np_handle_class *cls) {
@@ -23,10 +24,21 @@ void np_handle_init(np_handle *b, np_host *h, const np_handle_class *cls) {
 }
 
 void np_handle_list(np_handle *b) {
-  if (!np_list_linked(&b->link)) np_list_append(&b->host->handles, &b->link);
+  if (np_list_linked(&b->link)) return;
+  np_list_append(&b->host->handles, &b->link);
+  b->host->nlisted++;
 }
 
-void np_handle_unlist(np_handle *b) { np_list_remove(&b->link); }
+void np_handle_unlist(np_handle *b) {
+  if (!np_list_linked(&b->link)) return;
+  np_list_remove(&b->link);
+  b->host->nlisted--;
+}
+
+int np_handle_room(const np_host *h) {
+  uint32_t limit = h->limits.handles;
+  return limit == 0 || h->nlisted + h->nfiles < limit ? 0 : NP_EHANDLES;
+}
 
 void np_release(np_handle *b) {
   assert(b->holds > 0);

@@ -45,6 +45,10 @@ void np_handle_init(np_handle *b, np_host *h, const np_handle_class *cls);
 void np_handle_list(np_handle *b);
 void np_handle_unlist(np_handle *b);
 
+/* 0, or NP_EHANDLES if the host has as many listed as its limits allow. Asked
+ * before a socket, a pipe, a file or a watch is opened. */
+int np_handle_room(const np_host *h);
+
 static inline void np_hold(np_handle *b) { b->holds++; }
 
 /* Drops a hold; the last one frees b. */

@@ -169,10 +169,12 @@ int np_listener_add(np_listener *l, int fd, np_sockfile *file) {
   if (getsockname(fd, (struct sockaddr *)&addr, &len) < 0) {
     return uv_translate_sys_error(errno);
   }
+  int r = np_handle_room(h);
+  if (r < 0) return r;
   np_lsocket *s = np_alloc(h, sizeof(*s));
   if (!s) return UV_ENOMEM;
   *s = (np_lsocket){.listener = l, .fd = fd, .family = addr.ss_family};
-  int r = uv_poll_init(h->uv, &s->poll, fd);
+  r = uv_poll_init(h->uv, &s->poll, fd);
   if (r < 0) {
     np_free(h, s, sizeof(*s));
     return r;

@@ -371,10 +371,19 @@ static int open_stdio(lua_State *L, int which, int *fd, bool *opened) {
   return *fd < 0 ? uv_translate_sys_error(errno) : 0;
 }
 
+/* 0, or NP_EPROCESSES if as many children live as the limits allow. */
+static int check_room(const np_host *h) {
+  uint32_t n = 0;
+  if (h->limits.processes == 0 || !h->children) return 0;
+  np_link *living = &h->children->living;
+  for (np_link *l = living->next; l != living; l = l->next) n++;
+  return n < h->limits.processes ? 0 : NP_EPROCESSES;
+}
+
 /* Opens the three, starts, and closes what only the child needs. */
 static pid_t start(lua_State *L, np_launch *l) {
   bool opened[3] = {false, false, false};
-  int r = 0;
+  int r = check_room(np_gethost(L));
   for (int i = 0; i < 3; i++) l->fds[i] = -1;
   for (int i = 0; i < 3 && r == 0; i++) {
     r = open_stdio(L, i, &l->fds[i], &opened[i]);

@@ -153,7 +153,8 @@ static np_udp *create(lua_State *L, np_host *h, int by_name) {
 /* 0 or an error, after which u is still closed. */
 static int start(np_udp *u, int fd) {
   np_host *h = u->base.host;
-  int r = uv_udp_init(h->uv, &u->uv);
+  int r = np_handle_room(h);
+  if (r == 0) r = uv_udp_init(h->uv, &u->uv);
   if (r < 0) return r;
   u->uv.data = u;
   uv_unref((uv_handle_t *)&u->uv);

@@ -231,6 +231,8 @@ static const np_wire_class wire_class = {
 static int create(np_host *h, uv_handle_type type, const char *kind,
                   np_uvwire **out) {
   size_t size = size_of(type);
+  int room = np_handle_room(h);
+  if (room < 0) return room;
   np_uvwire *w = np_alloc(h, size);
   if (!w) return UV_ENOMEM;
   memset(w, 0, size);  // not sizeof(*w): its union may be larger

@@ -1,0 +1,92 @@
+local case = require("spec.support.case")
+local child = require("spec.support.child")
+
+local it = case.it
+
+--- Runs a script in a host with limits, a text such as "tasks = 3".
+local function run(limits, script)
+  return child.run(([[
+    local neap = require "neap"
+    assert(require("neap.core").set_limits { %s })
+    %s]]):format(limits, script))
+end
+
+describe("a limit of tasks", function()
+  it("raises LIMIT in the spawn that exceeds it", function()
+    local out, err = run("tasks = 3", [[
+      local a, b = neap.spawn(neap.sleep, 0), neap.spawn(neap.sleep, 0)
+      print(pcall(neap.spawn, neap.sleep, 0))
+      neap.gather { a, b }
+      print(pcall(neap.await, neap.spawn(function() return "again" end)))
+    ]])
+
+    assert.equal("false\tLIMIT: more than 3 tasks at once\ntrue\tagain\n", out)
+    assert.equal("", err)
+  end)
+
+  it("does not keep failures from being reported", function()
+    local _, err = run("tasks = 2", [[
+      neap.spawn(error, "lost", 0)
+      neap.sleep(0)
+    ]])
+
+    assert.matches("lost", err)
+  end)
+end)
+
+describe("a limit of timers", function()
+  it("raises LIMIT in what exceeds it", function()
+    local out, err = run("timers = 2", [[
+      local a, b = neap.spawn(neap.sleep, 0.01), neap.spawn(neap.sleep, 0.01)
+      neap.sleep(0)
+      print(pcall(neap.sleep, 1))
+      print(pcall(neap.timeout, 1, print))
+      print(pcall(neap.loop.call_later, 1, print))
+      neap.gather { a, b }
+      print(pcall(neap.sleep, 0.001, "again"))
+    ]])
+
+    assert.equal(("false\tLIMIT: more than 2 timers at once\n"):rep(3) .. "true\tagain\n", out)
+    assert.equal("", err)
+  end)
+end)
+
+describe("a limit of handles", function()
+  it("is the error LIMIT of what exceeds it", function()
+    local out, err = run("handles = 4", [[
+      local kept, message = {}
+      local listener = assert(neap.net.listen("127.0.0.1", 0))
+      repeat
+        kept[#kept + 1], message = neap.fs.open("/dev/null")
+      until message
+      print(#kept < 4, message.code, message)
+      print(select(2, neap.net.connect("127.0.0.1", listener:address().port)).code)
+      print(select(2, neap.net.listen("127.0.0.1", 0)).code)
+      print(select(2, neap.net.udp { host = "127.0.0.1", port = 0 }).code)
+      kept[1]:close()
+      print(neap.fs.open("/dev/null") ~= nil)
+    ]])
+
+    assert.equal(
+      'true\tLIMIT\tLIMIT: open "/dev/null": the host has as many handles as it may\n'
+        .. ("LIMIT\n"):rep(3) .. "true\n",
+      out, err
+    )
+  end)
+end)
+
+describe("a limit of processes", function()
+  it("is the error LIMIT of the spawn that exceeds it", function()
+    local out, err = run("processes = 1", [[
+      local first <close> = assert(neap.process.spawn({ "sleep", "5" }))
+      local second, message = neap.process.spawn({ "sleep", "5" })
+      print(second, message)
+      first:kill()
+      first:wait()
+      print(neap.process.run({ "true" }).code)
+    ]])
+
+    assert.equal('nil\tLIMIT: spawn "sleep": the host has as many processes as it may\n0\n', out)
+    assert.equal("", err)
+  end)
+end)
