@@ -63,12 +63,14 @@ end
 local function get(port, opts)
   local stream = assert(net.connect("127.0.0.1", port, { tls = opts }))
   stream:write("GET / HTTP/1.0\r\n\r\n")
-  local parts, data, err = {}, nil, nil
-  repeat
-    data, err = stream:read()
+  local parts = {}
+  while true do
+    local data, err = stream:read()
     table.insert(parts, data or err and tostring(err))
-  until not data
-  return table.concat(parts), stream
+    if not data then
+      return table.concat(parts), stream
+    end
+  end
 end
 
 local PYTHON = [[

@@ -12,18 +12,15 @@ local SERVER = { cert = certs.server.cert, key = certs.server.key }
 --- A protocol that echoes, and notes what is called.
 local function echo(calls)
   return function()
-    local self = {}
-    function self:connection_made(transport)
-      self.transport = transport
-      table.insert(calls, "made " .. transport:get_extra_info("tls_version", "plain"))
-    end
-    function self:data_received(data)
-      self.transport:write(data)
-    end
-    function self.connection_lost(_, err)
-      table.insert(calls, "lost " .. tostring(err))
-    end
-    return self
+    local transport
+    return {
+      connection_made = function(_, made)
+        transport = made
+        table.insert(calls, "made " .. transport:get_extra_info("tls_version", "plain"))
+      end,
+      data_received = function(_, data) transport:write(data) end,
+      connection_lost = function(_, err) table.insert(calls, "lost " .. tostring(err)) end,
+    }
   end
 end
 

@@ -307,8 +307,10 @@ static void set_verify(lua_State *L, int opts, np_tls_context *c) {
   }
 }
 
+/* Without NO_AUTO_CHAIN, OpenSSL looks for the issuers of our own certificate
+ * among the trusted ones in each handshake, which reads folders. */
 static void set_modes(np_tls_context *c) {
-  SSL_CTX_set_mode(c->ctx, SSL_MODE_RELEASE_BUFFERS |
+  SSL_CTX_set_mode(c->ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_NO_AUTO_CHAIN |
                                SSL_MODE_ENABLE_PARTIAL_WRITE |
                                SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   SSL_CTX_set_options(c->ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
