@@ -1,4 +1,6 @@
 local child = require("spec.support.child")
+local neap = require("neap")
+local temp = require("spec.support.temp")
 
 --- What a script and its terminal show; see terminal.py for the steps.
 local function on_terminal(steps, script)
@@ -83,7 +85,7 @@ while data := a.recv(100): print(data.decode(), end='')
   end)
 
   it("does not hold a program that has ended", function()
-    local out, err, code = child.run_as("sleep 5 | timeout 2 %s", [[
+    local out, err, code = child.run_as("sleep 3 | timeout 2 %s", [[
       local neap = require("neap")
       local task = neap.spawn(neap.stdin.read, neap.stdin)
       neap.sleep(0)
@@ -171,6 +173,85 @@ describe("neap.stdout", function()
   end)
 end)
 
+describe("in a stock Lua", function()
+  for name, pattern in pairs({
+    ["pipes"] = "(echo a; sleep 0.05; printf b) | timeout 10 %s | cat",
+    ["files"] = "printf 'a\\nb' > $0; timeout 10 %s < $0 > $0.out; cat $0.out; rm $0 $0.out",
+  }) do
+    it("the standard streams work as " .. name, function()
+      local path = os.tmpname()
+      local out, err = child.run_stock_as((pattern:gsub("%$0", path)), [[
+        local neap = require("neap")
+        print("first")
+        neap.run(function()
+          for line in neap.stdin:lines() do
+            io.write("<")
+            neap.stdout:write(line)
+            print(">")
+          end
+        end)
+        io.write("last\n")
+      ]])
+      os.remove(path)
+
+      assert.equal("", err)
+      assert.equal("first\n<a>\n<b>\nlast\n", out)
+    end)
+  end
+
+  it("a broken pipe is an err", function()
+    local _, err, code = child.run_stock_as("timeout 10 %s | true", [[
+      local neap = require("neap")
+      neap.run(function()
+        local err
+        repeat
+          local ok
+          ok, err = neap.stdout:write(("x"):rep(10000))
+        until not ok
+        neap.stderr:write(err.code, "\n")
+      end)
+    ]])
+    assert.equal("EPIPE\n", err)
+    assert.equal(0, code)
+  end)
+end)
+
+describe("standard streams that cannot be opened once more", function()
+  --- Runs a script as a user to whom the pipes, root's, do not belong.
+  local function run(pattern, script)
+    local dir <close> = temp.dir()
+    assert(neap.fs.chmod(dir.path, 493))
+    assert(neap.fs.copy(child.interpreter(), dir / "neap"))
+    assert(neap.fs.write_file(dir / "script.lua", script, { mode = 420 }))
+    return child.shell((pattern:gsub("%%s", "setpriv --reuid 65534 --regid 65534 --clear-groups %%s")),
+      { dir / "neap", dir / "script.lua" })
+  end
+
+  local it_as_root = select(3, child.shell('test "$(id -u)" = 0', {})) == 0 and it or pending
+
+  it_as_root("are read and written all the same", function()
+    local out, err = run("(echo a; sleep 0.05; printf b) | timeout 10 %s | cat",
+      'assert(not io.open("/proc/self/fd/0"))\n' .. echo)
+
+    assert.equal("", err)
+    assert.equal("<a>\n<b>\nend\n", out)
+  end)
+
+  it_as_root("let other tasks run, can be given up, and keep their order", function()
+    local out, err = run("(sleep 0.1; echo line) | timeout 10 %s | cat", [[
+      local neap = require("neap")
+      neap.spawn(function() neap.sleep(0.001) print("other") end)
+      print((pcall(neap.timeout, 0.01, neap.stdin.readline, neap.stdin)))
+      io.write("1 ")
+      neap.stdout:write("2 ")
+      print(neap.stdin:readline())
+    ]])
+
+    assert.equal("", err)
+    assert.equal("other\nfalse\n1 2 line\n", out)
+  end)
+end)
+
 describe("on a terminal", function()
   it("the streams know it", function()
     local out = on_terminal("?>|line\\n|?END", [[
@@ -203,6 +284,10 @@ describe("on a terminal", function()
     ["the end"] = "",
     ["an error"] = "error('oops')",
     ["os.exit"] = "os.exit(3)",
+    ["os.exit that unwinds"] = "os.exit(3, true)",
+    ["neap.exit"] = "neap.exit(3)",
+    ["SIGINT"] = "neap.process.run({ 'kill', '-INT', neap.process.id() }) neap.sleep(5)",
+    ["SIGQUIT"] = "neap.process.run({ 'kill', '-QUIT', neap.process.id() }) neap.sleep(0.01)",
     ["an abort"] = "os.execute('kill -ABRT ' .. neap.process.id())",
     ["a hangup"] = "os.execute('kill -HUP ' .. neap.process.id())",
     ["SIGTERM"] = "os.execute('kill -TERM ' .. neap.process.id()) neap.sleep(5)",

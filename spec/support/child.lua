@@ -82,9 +82,15 @@ end
 
 --- Runs a script in the system's own Lua.
 function child.run_stock(script, ...)
+  return child.run_stock_as("%s", script, ...)
+end
+
+--- The same in a shell command line.
+---@param pattern string  `%s` in it stands for the interpreter, script and arguments
+function child.run_stock_as(pattern, script, ...)
   local path = os.tmpname()
   write(path, script)
-  local out, err, code = child.shell("%s", { "lua5.4", path, ... })
+  local out, err, code = child.shell(pattern, { "lua5.4", path, ... })
   os.remove(path)
   return out, err, code
 end
