@@ -62,7 +62,8 @@ fs.read_file = core.fs.read_file
 fs.write_file = core.fs.write_file
 
 --- Copies a file with its permissions, sharing blocks where the system can.
---- It replaces one that exists unless `exclusive`.
+--- It replaces one that exists unless `exclusive`; where it fails, that is as it
+--- was.
 ---@type async fun(from: string, to: string, options?: { exclusive?: boolean }): true?, neap.Error?
 fs.copy = core.fs.copy
 

@@ -117,6 +117,26 @@ describe("fs", function()
     assert.equal(448, fs.stat(dir / "b").mode)
   end)
 
+  it("changes the owner, or one half of it", function()
+    local dir <close> = temp.dir()
+    assert(fs.write_file(dir / "a", ""))
+    local own = fs.stat(dir / "a")
+
+    assert.is_true(fs.chown(dir / "a", own.uid, own.gid))
+    assert.is_true(fs.chown(dir / "a"))
+    local ok, err = fs.chown(dir / "a", 12345, nil)
+    if own.uid == 0 then
+      assert.is_true(ok)
+      assert.same({ 12345, own.gid }, { fs.stat(dir / "a").uid, fs.stat(dir / "a").gid })
+      assert(fs.chown(dir / "a", nil, 54321))
+      assert.same({ 12345, 54321 }, { fs.stat(dir / "a").uid, fs.stat(dir / "a").gid })
+    else
+      assert.equal("EPERM", err.code)
+    end
+    assert.equal('ENOENT: chown "/nowhere": no such file or directory', tostring(select(2, fs.chown("/nowhere", 1, 1))))
+    expect.bad_argument("#2 to 'chown'", nil, function() fs.chown("a", -1) end)
+  end)
+
   it("renames and removes", function()
     local dir <close> = temp.dir()
     assert(fs.write_file(dir / "a", "x"))
@@ -135,7 +155,13 @@ describe("fs", function()
     assert(fs.write_file(dir / name, "x"))
 
     assert.same({ name .. " file" }, names(assert(fs.scandir(dir.path))))
+    assert.same({ dir / name .. " file" }, names(assert(fs.walk(dir.path))))
     assert.equal("x", fs.read_file(dir / name))
+    assert(fs.symlink(name, dir / "\xfe"))
+    assert.equal(name, fs.readlink(dir / "\xfe"))
+    assert.equal(fs.realpath(dir.path) .. "/" .. name, fs.realpath(dir / "\xfe"))
+    local _, err = fs.open(dir / "\xfd")
+    assert.equal(dir / "\xfd", err.path)
   end)
 
   it("makes directories with their parents", function()
@@ -168,6 +194,132 @@ describe("fs", function()
     expect.bad_argument("#2 to 'mkdir'", "unknown option 'parent'", function()
       fs.mkdir("x", { parent = true })
     end)
+  end)
+end)
+
+describe("fs.copy", function()
+  --- All there is in a directory, with the sizes of files.
+  local function entries(dir)
+    local list = {}
+    for name in assert(fs.scandir(dir.path)) do
+      table.insert(list, ("%s %d"):format(name, fs.lstat(dir / name).size))
+    end
+    table.sort(list)
+    return list
+  end
+
+  it("copies much, nothing, and what has no size", function()
+    local dir <close> = temp.dir()
+    local data = ("0123456789abcdef"):rep(1 << 18)
+    assert(fs.write_file(dir / "much", data))
+    assert(fs.write_file(dir / "nothing", ""))
+
+    assert.is_true(fs.copy(dir / "much", dir / "a"))
+    assert.is_true(fs.copy(dir / "nothing", dir / "b"))
+    assert.is_true(fs.copy("/proc/self/cmdline", dir / "c"))
+
+    assert.is_true(fs.read_file(dir / "a") == data)
+    assert.equal("", fs.read_file(dir / "b"))
+    assert.equal(fs.read_file("/proc/self/cmdline"), fs.read_file(dir / "c"))
+  end)
+
+  it("leaves a file alone that is copied onto itself", function()
+    local dir <close> = temp.dir()
+    assert(fs.write_file(dir / "a", "x"))
+    assert(fs.symlink("a", dir / "link"))
+
+    assert.is_true(fs.copy(dir / "a", dir / "a"))
+    assert.is_true(fs.copy(dir / "a", dir / "link"))
+
+    assert.equal("x", fs.read_file(dir / "a"))
+    assert.same({ "a 1", "link 1" }, entries(dir))
+  end)
+
+  it("keeps a link, and replaces what it leads to", function()
+    local dir <close> = temp.dir()
+    assert(fs.write_file(dir / "a", "new"))
+    assert(fs.write_file(dir / "b", "old one"))
+    assert(fs.symlink("b", dir / "link"))
+
+    assert.is_true(fs.copy(dir / "a", dir / "link"))
+
+    assert.equal("link", fs.lstat(dir / "link").type)
+    assert.equal("new", fs.read_file(dir / "b"))
+    assert(fs.symlink("c", dir / "dangling"))
+    assert.is_true(fs.copy(dir / "a", dir / "dangling"))
+    assert.equal("new", fs.read_file(dir / "c"))
+  end)
+
+  it("leaves nothing half done where it fails", function()
+    local dir <close> = temp.dir()
+    assert(fs.write_file(dir / "a", "x"))
+    assert(fs.mkdir(dir / "d"))
+    local before = entries(dir)
+
+    assert.equal("ENOENT", select(2, fs.copy(dir / "none", dir / "new")).code)
+    assert.equal("EISDIR", select(2, fs.copy(dir / "d", dir / "new")).code)
+    assert.equal("EISDIR", select(2, fs.copy(dir / "a", dir / "d")).code)
+    assert.equal("ENOENT", select(2, fs.copy(dir / "a", dir / "no/new")).code)
+    local _, err = fs.copy(dir / "a", "/dev/full")
+
+    assert.equal(('ENOSPC: copy "%s" to "/dev/full": no space left on device'):format(dir / "a"), tostring(err))
+    assert.same(before, entries(dir))
+  end)
+
+  it("leaves nothing half done when it is cancelled", and_rest(function()
+    local dir <close> = temp.dir()
+    local large <close> = assert(fs.open(dir / "large", "w"))
+    assert(large:truncate(1 << 40)) -- a hole
+    assert(fs.write_file(dir / "old", "x"))
+    local before = entries(dir)
+
+    for _, name in ipairs({ "old", "new" }) do
+      expect.code("TIMEOUT", neap.timeout, 0.01, fs.copy, dir / "large", dir / name)
+    end
+
+    repeat -- the thread has to notice
+      neap.sleep(0.001)
+    until #entries(dir) == #before
+    assert.same(before, entries(dir))
+  end))
+
+  it("lets the kernel copy, sharing blocks where it can", function()
+    local dir <close> = temp.dir()
+    assert(fs.write_file(dir / "a", ("x"):rep(100000)))
+    local _, _, code = child.run_as("strace -f -e trace=ioctl,copy_file_range -o " .. dir / "calls %s", [[
+      assert(require("neap").fs.copy(arg[1], arg[2]))
+    ]], dir / "a", dir / "b")
+    if code ~= 0 then
+      pending("strace is missing or may not trace")
+      return
+    end
+    local calls = fs.read_file(dir / "calls")
+
+    local shared = calls:match("FICLONE[^)]*%) += (%-?%d)")
+    assert.is_truthy(shared, calls)
+    local result = shared == "0" or calls:match("copy_file_range%([^)]*%) += 100000\n")
+    assert.is_truthy(result, calls)
+  end)
+
+  it("leaves the old or the new content when it is killed", function()
+    local dir <close> = temp.dir()
+    local a, b = ("a"):rep(3000000), ("b"):rep(3000000)
+    assert(fs.write_file(dir / "a", a))
+    assert(fs.write_file(dir / "b", b))
+    assert(fs.write_file(dir / "f", a))
+    for i = 1, 8 do
+      child.run_as(("timeout -s KILL 0.0%d %%s"):format(i + 1), [[
+        local fs = require("neap").fs
+        while true do
+          assert(fs.copy(arg[1] .. "/b", arg[1] .. "/f"))
+          assert(fs.copy(arg[1] .. "/a", arg[1] .. "/f"))
+        end
+      ]], dir.path)
+
+      local data = fs.read_file(dir / "f")
+
+      assert.is_true(data == a or data == b, "torn: " .. #data)
+    end
   end)
 end)
 

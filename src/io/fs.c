@@ -17,6 +17,7 @@
 #include "base/err.h"
 #include "base/opts.h"
 #include "io/file.h"
+#include "io/fscopy.h"
 
 /* ---- results ------------------------------------------------------------ */
 
@@ -72,11 +73,7 @@ static int run_rmdir(np_fsreq *r) {
 }
 
 static int run_copy(np_fsreq *r) {
-  uv_fs_t req;
-  int flags = UV_FS_COPYFILE_FICLONE | (r->flag ? UV_FS_COPYFILE_EXCL : 0);
-  int e = uv_fs_copyfile(NULL, &req, r->path, r->path2, flags, NULL);
-  uv_fs_req_cleanup(&req);
-  return e;
+  return np_fsop_copy(r->path, r->path2, r->flag, &r->work.cancelled);
 }
 
 static int run_realpath(np_fsreq *r) {

@@ -134,8 +134,7 @@ static int write_in_place(const char *path, const np_fsop_text *t,
   return finish_file(fd, t, false, r);
 }
 
-/* A new file next to `path`; its name in *name, to be freed. */
-static int open_beside(const char *path, mode_t mode, char **name) {
+int np_fsop_open_beside(const char *path, mode_t mode, char **name) {
   const char *slash = strrchr(path, '/');
   int dir = slash ? (int)(slash - path + 1) : 0;
   size_t size = (size_t)dir + 40;
@@ -181,7 +180,7 @@ static int replace(const char *path, const np_fsop_text *text,
     if (t.mode < 0) t.mode = st.st_mode & 07777;  // as it was
   }
   char *temp;
-  int fd = open_beside(path, mode, &temp);
+  int fd = np_fsop_open_beside(path, mode, &temp);
   if (fd < 0) return fd;
   int r = np_fsop_write(fd, t.data, t.size, -1, cancelled);
   r = finish_file(fd, &t, true, r);

@@ -21,6 +21,10 @@ int np_fsop_errno(void);
 int np_fsop_open(const char *path, int flags, mode_t mode, struct stat *st,
                  const atomic_bool *cancelled);
 
+/* A new file next to `path`; its name in *name, to be freed. A descriptor or an
+ * error. */
+int np_fsop_open_beside(const char *path, mode_t mode, char **name);
+
 /* Waits until fd can be read (or written), or *cancelled. */
 int np_fsop_poll(int fd, bool write, const atomic_bool *cancelled);
 
