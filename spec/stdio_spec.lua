@@ -173,6 +173,41 @@ describe("neap.stdout", function()
   end)
 end)
 
+describe("what is written", function()
+  local script = [[
+    local neap = require("neap")
+    local report = assert(io.open(arg[1], "w"))
+    for _, name in ipairs({ "stdout", "stderr" }) do
+      local ok, err = neap[name]:write(name, "\n")
+      report:write(name, " ", tostring(ok or err.code), " ", tostring(neap[name]:isatty()), "\n")
+    end
+    print("end")
+    report:close()
+  ]]
+
+  for name, case in pairs({
+    ["a pipe"] = { "timeout 10 %s 2>&1 | cat > $0", "true false" },
+    ["a file"] = { "timeout 10 %s > $0 2>&1", "true false" },
+    ["/dev/null"] = { "timeout 10 %s > /dev/null 2>&1", "true false", lost = true },
+    ["closed"] = { "timeout 10 %s >&- 2>&-", "EBADF false", lost = true },
+    ["a terminal"] = {
+      "timeout -k 1 20 python3 spec/support/terminal.py '?end' %s > $0", "true true",
+    },
+  }) do
+    it("comes out, or is an err, when stdout and stderr are " .. name, function()
+      local dir <close> = temp.dir()
+
+      child.run_as((case[1]:gsub("%$0", (dir / "out"))), script, dir / "report")
+
+      assert.equal(("stdout %s\nstderr %s\n"):format(case[2], case[2]), neap.fs.read_file(dir / "report"))
+      if not case.lost then
+        local out = neap.fs.read_file(dir / "out")
+        assert.equal("stdout\nstderr\nend\n", (out:gsub("%[ended.*", "")))
+      end
+    end)
+  end
+end)
+
 describe("in a stock Lua", function()
   for name, pattern in pairs({
     ["pipes"] = "(echo a; sleep 0.05; printf b) | timeout 10 %s | cat",
