@@ -96,6 +96,7 @@ help: ## this list
 	  expand -t 14
 
 specs-ready: all $(EMBED) $(EXAMPLES)
+	@ln -sfn ../lua $(BUILD)/embed/lua
 proto: $(PROTO_SO)
 
 $(BUILD)/neap: $(MAIN_OBJ) $(BUILD)/libneap.a

@@ -157,8 +157,6 @@ int np_options_limits(neap_host *n) {
                       .timers = o->max_timers,
                       .processes = o->max_processes,
                       .signum = o->preempt_signal};
-  static const np_limits none;
-  if (memcmp(&limits, &none, sizeof none) == 0) return 0;
   int err = np_limits_set(&n->inside->host, &limits);
   return err == UV_EINVAL ? NEAP_EINVAL : err;
 }
