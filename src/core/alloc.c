@@ -1,6 +1,6 @@
 /*
  * alloc.c: blocks of up to 1 KiB come from free lists in steps of 16 bytes,
- * cut from chunks of 64 KiB; larger ones come from malloc, and from 1 MiB on
+ * cut from chunks of 16 KiB; larger ones come from malloc, and from 1 MiB on
  * straight from the system. Under ASan everything comes from malloc, so that
  * it sees each block. Chunks are given back only when a limit of memory is
  * met, since that means to visit every free block.
@@ -18,7 +18,7 @@
 #include "base/list.h"
 #include "core/host.h"
 
-enum { CHUNK = 64 * 1024 };
+enum { CHUNK = 16 * 1024 }; /* small: a host needs 100 KiB at its start */
 
 #if defined(__SANITIZE_ADDRESS__)
 #define POOLED 0
