@@ -107,6 +107,18 @@ return {
   file("io/file_write.c:write_class", "write", "f:write(('x'):rep(1000000)) f:sync()"),
   file("io/file_write.c:settled_class", "write", "for _ = 1, 1000 do f:write('x') end"),
   {
+    "thread/thread.c:job_class", "thread",
+    "while true do neap.thread.run(function() for _ = 1, 100000 do end end) end",
+  },
+  {
+    "thread/channel.c:chan_class", "channel",
+    "neap.thread.channel(1):receive()",
+  },
+  {
+    "thread/channel.c:turn_class", "a turn",
+    "local c = neap.thread.channel(1) while true do c:send(1) c:receive() end",
+  },
+  {
     "proto/tls.c:handshake_class", "tls handshake",
     listener .. "neap.net.connect('127.0.0.1', port, { tls = true })",
   },
