@@ -1,4 +1,5 @@
 local case = require("spec.support.case")
+local run = require("spec.support.child").run
 local expect = require("spec.support.expect")
 local neap = require("neap")
 
@@ -429,5 +430,23 @@ describe("group:cancel", function()
     settle()
 
     assert.equal("undisturbed", neap.sleep(1, "undisturbed"))
+  end)
+end)
+
+describe("a group that nobody left", function()
+  it("has its children's errors reported when the program ends", function()
+    local _, err, code = run([[
+      local neap = require("neap")
+      for i = 1, 3 do
+        local group = neap.task_group()
+        group:spawn(error, "lost " .. i)
+      end
+      pcall(neap.sleep, 0)
+    ]])
+
+    for i = 1, 3 do
+      assert.matches("nobody took its error: lost " .. i .. "\n", err)
+    end
+    assert.equal(1, code)
   end)
 end)

@@ -24,6 +24,7 @@ typedef struct np_group {
   np_scope scope; /* in force around the body */
   np_wait wait;   /* the join */
   np_host *host;
+  np_link link;     /* in host->groups until it is collected */
   np_link children; /* np_child: running */
   np_link failures; /* np_child: failed and pinned, in order */
   int count;        /* of children */
@@ -79,6 +80,25 @@ static void report_failures(lua_State *L, np_group *g) {
     np_future_report_failure(L, lua_gettop(L));
     lua_pop(L, 1);
   }
+}
+
+/* In a protected call: [host] */
+static int report_all(lua_State *L) {
+  np_host *h = lua_touserdata(L, 1);
+  for (np_link *l = h->groups.next; l != &h->groups; l = l->next)
+    report_failures(L, np_container_of(l, np_group, link));
+  return 0;
+}
+
+void np_groups_report(np_host *h) {
+  lua_State *S = h->scratch;
+  if (np_list_empty(&h->groups)) return;
+  bool collects = lua_gc(S, LUA_GCISRUNNING);
+  lua_gc(S, LUA_GCSTOP); /* none leaves the list meanwhile */
+  lua_pushcfunction(S, report_all);
+  lua_pushlightuserdata(S, h);
+  if (lua_pcall(S, 1, 0, 0) != LUA_OK) lua_pop(S, 1); /* no memory */
+  if (collects) lua_gc(S, LUA_GCRESTART);
 }
 
 /* Nothing can wait here: the children are cancelled and let go. */
@@ -186,6 +206,7 @@ static int group__close(lua_State *L) {
 
 static int group__gc(lua_State *L) {
   np_group *g = np_checkself(L);
+  np_list_remove(&g->link);
   if (g->host->closed) return 0;
   if (!g->closed) np_warn_unclosed(L, g->host);
   abandon(L, g);
@@ -238,7 +259,9 @@ static np_group *group_new(lua_State *L, np_host *h) {
   *g = (np_group){.scope.id = ++h->next_scope, .host = h};
   np_list_init(&g->children);
   np_list_init(&g->failures);
+  np_list_init(&g->link);
   np_class_set(L, &group_class_);
+  np_list_append(&h->groups, &g->link);
   np_warn_made(L, h);
   np_scope_enter(L, h, &g->scope);
   return g;

@@ -92,6 +92,7 @@ int np_host_init(np_host *h, uv_loop_t *loop) {
   h->grace = 5;
   np_list_init(&h->handles);
   np_list_init(&h->unretrieved);
+  np_list_init(&h->groups);
   if (h->owns_loop && (err = uv_loop_init(h->uv)) < 0) return err;
   if ((err = np_loop_init(h)) < 0) {
     if (h->owns_loop) uv_loop_close(h->uv);

@@ -161,6 +161,7 @@ struct np_host {
 
   /* failures nobody took yet: failure.c */
   np_link unretrieved;
+  np_link groups;          /* task groups that are not collected: group.c */
   np_timer failures_timer; /* weak; for the first in the list */
   bool failures_due;
   bool debug;                                     /* debug mode: warn.c */

@@ -311,6 +311,7 @@ static void begin_unwind(np_host *h) {
 /* Those that are left after the grace; then the handler hears of failures. */
 static void end_by_force(np_host *h) {
   each_task(h, np_task_kill);
+  np_groups_report(h);
   np_failures_report(h, true);
 }
 

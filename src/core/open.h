@@ -16,6 +16,9 @@ void np_multi_open(lua_State *L, np_host *h);
 void np_tasklib_open(lua_State *L, np_host *h);
 void np_waitq_open(lua_State *L, np_host *h);
 
+/* The program ends: what failed in groups that nobody left is reported. */
+void np_groups_report(np_host *h);
+
 /* Writes the text of dump() to stderr. In the loop, outside of any task. */
 void np_dump(np_host *h);
 
