@@ -226,6 +226,38 @@ describe("testing.deadline", function()
     assert.equal(1, code)
   end)
 
+  it("ends the program when a spec computes without end", function()
+    local _, err, code = run([[
+      it("computes", function()
+        while true do end
+      end)
+    ]], "NEAP_DEADLINE=0.2", "--helper=neap.testing")
+
+    assert.matches("^neap: computes does not end, 0.2 s after its deadline; the tasks:\n", err)
+    assert.matches("a_spec.lua:%d+: in", err)
+    assert.equal(1, code)
+  end)
+
+  it("interrupts nothing that computes for less", function()
+    local turns = 0
+    local other = neap.spawn(function()
+      while true do
+        neap.sleep(0)
+        turns = turns + 1
+      end
+    end)
+
+    testing.deadline(10, function()
+      neap.sleep(0)
+      local before, start = turns, os.clock()
+      repeat until os.clock() - start > 0.1
+      assert.equal(before, turns)
+    end)
+
+    other:cancel()
+    testing.settle()
+  end)
+
   it("ends the program when a spec does not let itself be cancelled", function()
     local _, err, code = run([[
       local neap = require("neap")

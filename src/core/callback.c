@@ -72,6 +72,17 @@ static int watchdog(lua_State *L) {
   return 0;
 }
 
+/* preempt_after(seconds) -> what it was: tasks that compute for longer let the
+ * others run, so that the watchdog is heard; 0: never. */
+static int preempt_after(lua_State *L) {
+  np_host *h = np_gethost(L);
+  np_limits limits = h->limits;
+  lua_pushnumber(L, limits.preempt);
+  limits.preempt = np_checknumber(L, 1);
+  np_limits_set(h, &limits); /* without a timer, it is as it was */
+  return 1;
+}
+
 /* ---- handles ----------------------------------------------------------- */
 
 void np_callback_cancel(np_host *h, np_task *t) {
@@ -199,6 +210,7 @@ static const luaL_Reg funcs[] = {{"call_soon", call_soon},
                                  {"call_later", call_later},
                                  {"call_at", call_at},
                                  {"watchdog", watchdog},
+                                 {"preempt_after", preempt_after},
                                  {NULL, NULL}};
 
 void np_callback_open(lua_State *L, np_host *h) {

@@ -15,6 +15,7 @@ local deadline = {}
 -- ---- guards ----------------------------------------------------------------
 
 local guards = {}
+local ending = false -- the program is: what computes is still to be suspended
 
 local watch
 
@@ -31,14 +32,36 @@ local function bark()
   watch()
 end
 
+-- A task that computes without a wait would not let the watchdog run. After the
+-- time of the shortest deadline it is suspended for that, and not before.
+local preempted = 0 -- seconds; 0: never
+
+local function preempt(seconds)
+  if seconds == preempted then
+    return
+  end
+  local was = core.preempt_after(seconds)
+  if was == preempted then
+    preempted = seconds
+  else
+    core.preempt_after(was) -- the program has it so, and it is in force
+  end
+end
+
 function watch()
-  local first = math.huge
+  if ending then
+    return
+  end
+  local first, shortest = math.huge, math.huge
   for guard in pairs(guards) do
     first = math.min(first, guard.due)
+    shortest = math.min(shortest, guard.seconds or math.huge)
   end
   if first < math.huge then
+    preempt(math.max(shortest, 0.01))
     core.watchdog(math.max(0, first - core.real_now()), bark)
   else
+    preempt(0)
     core.watchdog()
   end
 end
@@ -68,6 +91,7 @@ local function dump()
 end
 
 local function end_program(text)
+  ending = true
   io.stderr:write("neap: ", text, "; the tasks:\n", dump(), "\n")
   core.exit(1)
 end
