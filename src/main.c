@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "api/interrupt.h"
 #include "api/lib.h"
@@ -17,6 +18,7 @@
 #include "cmd/args.h"
 #include "cmd/payload.h"
 #include "cmd/steps.h"
+#include "core/limits.h"
 #include "core/loop.h"
 #include "core/task.h"
 #include "io/stdwire.h"
@@ -185,6 +187,23 @@ static bool begin(np_program *p, int *status) {
   return true;
 }
 
+/* A prompt has preemption: what is typed there shall not stop the tasks behind
+ * it, nor Ctrl-C. */
+static bool set_limits(np_host *h, const np_args *a) {
+  np_limits limits = {
+      .memory = a->memory, .time = a->time, .preempt = a->preempt};
+  bool prompt =
+      a->interactive || (a->mode == NP_RUN && a->script >= a->argc &&
+                         !a->statement && !a->version && isatty(STDIN_FILENO));
+  if (prompt && limits.preempt == 0) limits.preempt = NP_DEFAULT_PREEMPT;
+  if (!limits.memory && limits.time == 0 && limits.preempt == 0) return true;
+  int err = np_limits_set(h, &limits);
+  if (err < 0)
+    fprintf(stderr, "%s: cannot set the limits: %s\n", np_progname(a),
+            uv_strerror(err));
+  return err == 0;
+}
+
 static bool open_host(np_host *h, warning_state *warnings) {
   lua_State *L = lua_newstate(np_pool_alloc, h);
   if (!L || np_host_init(h, NULL) < 0) return false;
@@ -212,7 +231,9 @@ int main(int argc, char **argv) {
             np_progname(&program.args));
     return EXIT_FAILURE;
   }
-  status = run_program(&host, &program, &signals);
+  status = EXIT_FAILURE;
+  if (set_limits(&host, &program.args))
+    status = run_program(&host, &program, &signals);
   np_lib_close(&host);
   free(program.payload);
   return status;
