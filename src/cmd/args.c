@@ -12,8 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DEFAULT_PREEMPT 0.010 /* seconds */
-
 static const char options_text[] =
     "  -e stat   execute string 'stat'\n"
     "  -i        enter interactive mode after executing 'script'\n"
@@ -76,10 +74,11 @@ static bool read_size(const char *text, size_t *size) {
   return true;
 }
 
+/* More than 0, and at most a day. */
 static bool read_seconds(const char *text, double *seconds) {
   char *end;
   *seconds = strtod(text, &end);
-  return end != text && !*end && *seconds > 0 && *seconds <= 1e9;
+  return end != text && !*end && *seconds > 0 && *seconds <= 86400;
 }
 
 enum { NONE, OPTIONAL, NEEDED };
@@ -115,7 +114,7 @@ static bool take_long(np_args *a, const char *option, const char *value) {
       return read_seconds(value, &a->time) ||
              refuse(a, option, "'%s' needs a number of seconds");
     default:
-      a->preempt = DEFAULT_PREEMPT;
+      a->preempt = NP_DEFAULT_PREEMPT;
       return !value || read_seconds(value, &a->preempt) ||
              refuse(a, option, "'%s' needs a number of seconds");
   }
@@ -204,5 +203,7 @@ bool np_args_parse(np_args *a) {
     if (!(arg[1] == '-' ? parse_long(a, &i) : parse_short(a, &i))) return false;
   }
   a->script = i < a->argc ? i : a->argc;
+  if (a->mode == NP_WATCH && a->script == a->argc && !a->statement)
+    return refuse(a, "--watch", "'%s' needs a script");
   return true;
 }

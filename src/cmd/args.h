@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#define NP_DEFAULT_PREEMPT 0.010 /* seconds */
+
 typedef enum np_mode {
   NP_RUN,     /* options, script, prompt: as `lua` does */
   NP_WATCH,   /* --watch: run it again when a file changes */

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { ARGS = 1, PAYLOAD, BASE = PAYLOAD };
@@ -169,16 +170,34 @@ static int run_payload(lua_State *L, np_args *a) {
   return 0;
 }
 
-/* watch and compile: neap.cli.NAME(argv[0], arguments ..). */
+static void push_script_name(lua_State *L, const np_args *a) {
+  bool file = a->script < a->argc && !a->stdin_;
+  lua_pushstring(L, file ? a->argv[a->script] : NULL);
+}
+
+/* neap.cli.watch(script, arguments ..), neap.cli.compile(arguments ..). */
 static int run_mode(lua_State *L, np_args *a, const char *name) {
+  int first = lua_gettop(L) + 2;
   lua_getglobal(L, "require");
   lua_pushliteral(L, "neap.cli");
   lua_call(L, 1, 1);
   lua_getfield(L, -1, name);
   luaL_checkstack(L, a->argc + 1, "too many arguments");
+  if (a->mode == NP_WATCH) push_script_name(L, a);
   for (int i = 0; i < a->argc; i++) lua_pushstring(L, a->argv[i]);
-  lua_callk(L, a->argc, 0, 0, done);
+  lua_callk(L, lua_gettop(L) - first, 0, 0, done);
   return 0;
+}
+
+/* file_stat(path) -> inode, size, time of change: zeros where there is none. */
+static int file_stat(lua_State *L) {
+  struct stat st = {0};
+  if (stat(luaL_checkstring(L, 1), &st) < 0) st = (struct stat){0};
+  lua_pushinteger(L, (lua_Integer)st.st_ino);
+  lua_pushinteger(L, (lua_Integer)st.st_size);
+  lua_pushnumber(
+      L, (lua_Number)st.st_mtim.tv_sec + (lua_Number)st.st_mtim.tv_nsec / 1e9);
+  return 3;
 }
 
 int np_steps(lua_State *L) {
@@ -192,7 +211,9 @@ int np_steps(lua_State *L) {
     lua_call(L, 1, 1);
     lua_getfield(L, -1, "note");
     lua_pushstring(L, a->loads);
-    lua_call(L, 1, 0);
+    lua_pushcfunction(L, file_stat);
+    push_script_name(L, a);
+    lua_call(L, 3, 0);
     lua_settop(L, BASE);
   }
   return step(L, LUA_OK, 0);
