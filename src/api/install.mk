@@ -1,5 +1,11 @@
 # Where what was built goes, and what pkg-config says of it.
 
+COMPLETIONS = share/bash-completion/completions
+# Those that uninstall removes where nothing else is in them; those of the
+# system stay.
+OWN_DIRS = lib/lua/5.4 lib/lua lib/pkgconfig $(COMPLETIONS) share/bash-completion \
+           $(if $(filter /usr /usr/local,$(DESTDIR)$(PREFIX)),,bin lib include share .)
+
 install: all ## install below $(DESTDIR)$(PREFIX)
 	install -D -m 755 $(BUILD)/neap $(DESTDIR)$(PREFIX)/bin/neap
 	install -D -m 755 $(BUILD)/neap.so $(DESTDIR)$(PREFIX)/lib/lua/5.4/neap.so
@@ -10,11 +16,21 @@ install: all ## install below $(DESTDIR)$(PREFIX)
 	ln -sf libneap.so.0 $(DESTDIR)$(PREFIX)/lib/libneap.so
 	install -D -m 644 $(BUILD)/neap.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig/neap.pc
 	install -D -m 644 src/neap.h $(DESTDIR)$(PREFIX)/include/neap.h
+	install -D -m 644 src/api/neap.bash $(DESTDIR)$(PREFIX)/$(COMPLETIONS)/neap
 
 uninstall: ## remove what install put there
 	cd $(DESTDIR)$(PREFIX) && rm -f bin/neap lib/lua/5.4/neap.so \
 	  lib/libneap.a lib/libneap.so lib/libneap.so.0 lib/pkgconfig/neap.pc \
-	  include/neap.h && rm -rf lib/lua/5.4/neap
+	  include/neap.h $(COMPLETIONS)/neap && rm -rf lib/lua/5.4/neap
+	for d in $(OWN_DIRS); do rmdir "$$(readlink -f $(DESTDIR)$(PREFIX)/$$d)" \
+	  2>/dev/null; done; true
+
+# The module alone, for `luarocks make` (see the rockspec).
+rock: $(BUILD)/neap.so $(PROTO_SO)
+rock-install: rock
+	install -D -m 755 $(BUILD)/neap.so $(ROCK_LIBDIR)/neap.so
+	for so in $(PROTO); do install -D -m 755 $(PROTO_DIR)/$$so.so \
+	  $(ROCK_LIBDIR)/neap/$$so.so || exit; done
 
 # Made anew each time: PREFIX may be another one.
 $(BUILD)/neap.pc: FORCE
@@ -23,4 +39,7 @@ $(BUILD)/neap.pc: FORCE
 	  'Requires: $(LUA_PC) libuv' 'Libs: -L$(PREFIX)/lib -lneap -Wl,--export-dynamic' \
 	  'Libs.private: -lm -lpthread' 'Cflags: -I$(PREFIX)/include' > $@
 FORCE:
-.PHONY: FORCE
+.PHONY: FORCE rock rock-install fresh
+
+fresh: ## follow the README in a fresh Debian 12 and 13 (root, debootstrap)
+	@.ci/fresh
