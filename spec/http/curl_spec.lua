@@ -1,5 +1,6 @@
 --- An app of ours and curl, which is strict about what it gets.
 local case = require("spec.support.case")
+local certs = require("spec.support.certs")
 local neap = require("neap")
 local peer = require("spec.support.peer")
 local temp = require("spec.support.temp")
@@ -212,6 +213,14 @@ describe("curl", function()
     curl("-C", "-", "-o", dir / "part", url .. "/static/file.txt")
     assert.equal("0123456789", fs.read_file(dir / "part"))
   end))
+
+  for name, version in pairs({ ["HTTP/1.1"] = "--http1.1", ["HTTP/1.0"] = "--http1.0" }) do
+    it("speaks " .. name .. " behind TLS", with_app(function(url)
+      local out, code = curl(version, "--cacert", certs.ca.cert, url:gsub("^http", "https") .. "/large")
+      assert.equal(0, code, out)
+      assert.equal(LARGE, out)
+    end, { tls = { cert = certs.server.cert, key = certs.server.key } }))
+  end
 
   it("sends twenty requests side by side", with_app(function(url)
     local out, code = curl("-Z", url .. "/json?[1-20]")

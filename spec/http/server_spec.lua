@@ -1,6 +1,7 @@
 local case = require("spec.support.case")
 local expect = require("spec.support.expect")
 local neap = require("neap")
+local peer = require("spec.support.peer")
 local serve_stream = require("neap.http.server").serve_stream
 local web = require("spec.support.web")
 
@@ -613,6 +614,24 @@ describe("http.server", function()
     assert.is_nil((client:read()))
   end)
 
+  it("that closes tells WebSockets 1001", function()
+    local app = http.app():websocket("/ws", function(ws)
+      for message in ws:messages() do
+        ws:send(message)
+      end
+    end)
+    local server = serve(app)
+    local ws <close> = assert(http.websocket(("ws://127.0.0.1:%d/ws"):format(server:address().port)))
+    ws:send("hello")
+    assert.equal("hello", (ws:receive()))
+
+    server:close(5)
+
+    assert.is_nil((ws:receive()))
+    assert.equal(1001, ws.close_code)
+    server:wait_closed()
+  end)
+
   it("logs in the combined format", function()
     local lines, records = {}, {}
     web.talk(
@@ -645,5 +664,81 @@ describe("http.server", function()
     assert.equal(426, got.status)
     assert.equal("websocket", got.fields.upgrade)
     assert.equal(405, answer(app, request("POST /ws")).status)
+  end)
+end)
+
+describe("http.app:run", function()
+  local SLOW = [[
+    app:get("/", function() return "hello" end)
+    app:get("/slow", function()
+      print("begun")
+      io.stdout:flush()
+      neap.sleep(0.2)
+      return "slow"
+    end)
+    app:get("/never", function()
+      print("begun")
+      io.stdout:flush()
+      neap.sleep(math.huge)
+    end)
+  ]]
+
+  local function connect(program)
+    return assert(neap.net.connect("127.0.0.1", program.port))
+  end
+
+  for _, name in ipairs({ "TERM", "INT" }) do
+    it(("finishes what is under way at SIG%s, closes the rest, and ends with 0"):format(name), function()
+      local program <close> = peer.app(SLOW)
+      local idle <close> = connect(program)
+      idle:write(request("/"))
+      read_answer(idle)
+      local busy <close> = connect(program)
+      busy:write(request("/slow"))
+      assert.equal("begun", program.process.stdout:readline())
+
+      program.process:kill(name)
+
+      assert.is_nil((idle:read()))
+      local head, body = read_answer(busy)
+      assert.equal("slow", body)
+      assert.is_truthy(head:find("Connection: close", 1, true))
+      assert.equal(0, (program.process:wait()))
+    end)
+  end
+
+  it("cancels what takes longer than the grace time", function()
+    local program <close> = peer.app(SLOW, "grace = 0.1")
+    local busy <close> = connect(program)
+    busy:write(request("/never"))
+    program.process.stdout:readline()
+
+    program.process:kill("TERM")
+
+    assert.equal(0, (program.process:wait()))
+    assert.is_nil((busy:read()))
+  end)
+
+  it("cancels what is under way at a second signal", function()
+    local program <close> = peer.app(SLOW, "grace = 60")
+    local busy <close> = connect(program)
+    busy:write(request("/never"))
+    program.process.stdout:readline()
+
+    program.process:kill("TERM")
+    neap.sleep(0.1)
+    program.process:kill("TERM")
+
+    assert.equal(0, (program.process:wait()))
+  end)
+
+  it("returns an error for a port that is taken", function()
+    local server = serve(hello())
+
+    local ok, err = hello():run({ host = "127.0.0.1", port = server:address().port })
+
+    assert.is_nil(ok)
+    assert.equal("EADDRINUSE", err.code)
+    stop(server)
   end)
 end)

@@ -59,13 +59,10 @@ function Example:stop()
   return code, rest
 end
 
---- Runs an example that prints where it listens; `.port` and `.url`.
----@param name string
----@param ... string  arguments
-function peer.example(name, ...)
-  local program = { interpreter(), "examples/" .. name .. ".lua", ... }
+--- Starts a program that prints where it listens; `.port` and `.url`.
+local function start(program)
   local child = assert(process.spawn(program, { stdout = "pipe", stderr = "inherit", stdin = "null" }))
-  local line = assert(child.stdout:readline(), name .. " printed nothing")
+  local line = assert(child.stdout:readline(), "it printed nothing")
   local port = line:match(":(%d+)$")
   assert(port, line)
   return setmetatable({
@@ -73,6 +70,29 @@ function peer.example(name, ...)
     port = tonumber(port),
     url = "http://127.0.0.1:" .. port,
   }, Example)
+end
+
+--- Runs an example.
+---@param name string
+---@param ... string  arguments
+function peer.example(name, ...)
+  return start({ interpreter(), "examples/" .. name .. ".lua", ... })
+end
+
+--- Runs a script that has `app`, and after it `app:run`.
+---@param script string
+---@param opts string?  of `run`, as Lua text
+function peer.app(script, opts)
+  local text = ([[
+    local neap = require("neap")
+    local app = neap.http.app()
+    %s
+    assert(app:run({ host = "127.0.0.1", port = 0, ready = function(server)
+      print("listening on :" .. server:address().port)
+      io.stdout:flush()
+    end, %s }))
+  ]]):format(script, opts or "")
+  return start({ interpreter(), "-e", text })
 end
 
 return peer
