@@ -72,3 +72,12 @@ describe("an application that embeds neap", function()
     assert.is_nil(ok)
   end)
 end)
+
+describe("limits of hosts on several threads", function()
+  it("hold in each, and in one that moved to another thread", function()
+    local output, ok = run("embed/threads")
+
+    assert.equal("threads good, moved good\n", output)
+    assert.is_true(ok)
+  end)
+end)

@@ -255,6 +255,19 @@ describe("preemption", function()
     assert.equal(7, code)
   end)
 
+  it("does not keep a limit of time from ending a task", function()
+    local out = child.run([[
+      local neap = require "neap"
+      assert(require("neap.core").set_limits { preempt = 0.002, time = 0.1 })
+      local task = neap.spawn(function()
+        while true do pcall(function() while true do end end) end
+      end)
+      print(pcall(neap.await, task))
+    ]])
+
+    assert.matches("^false\tTIMEOUT: held the loop for more than 0.1 s at ", out)
+  end)
+
   it("costs no signals while nothing computes", function()
     local out = run(0.001, [[
       local function switches()

@@ -94,10 +94,12 @@ static void disarm(np_guard *g, lua_State *L) {
 
 void np_guard_stop(np_host *h, uint32_t want) { arm(h, want); }
 
-/* What a slice of this age deserves. */
-static uint32_t judge(const np_guard *g) {
-  if (g->time_ticks && g->ticks >= g->time_ticks) return NP_WANT_TIME;
-  if (g->interrupted && g->ticks >= g->cancel_ticks) return NP_WANT_CANCEL;
+/* What the running task deserves. Slices between which it was only suspended
+ * count as one, but for a turn. */
+static uint32_t judge(const np_guard *g, const np_task *t) {
+  uint32_t held = g->ticks + (t->streak >= NP_PREEMPTED ? t->spent : 0);
+  if (g->time_ticks && held >= g->time_ticks) return NP_WANT_TIME;
+  if (g->interrupted && held >= g->cancel_ticks) return NP_WANT_CANCEL;
   if (g->turn_ticks && g->ticks >= g->turn_ticks) return NP_WANT_TURN;
   return NP_WANT_NOTHING;
 }
@@ -120,7 +122,7 @@ static void on_tick(int signum, siginfo_t *info, void *context) {
     np_guard_work(g, NP_SLICE_ASLEEP, 0);
   } else {
     g->ticks++;
-    uint32_t want = judge(g);
+    uint32_t want = judge(g, h->current);
     if (want || h->dump_due) arm(h, want);
   }
   errno = saved;
@@ -193,7 +195,7 @@ static void cancel_task(lua_State *L, np_host *h) {
   np_task *t = h->current;
   bool acted = g->on_interrupt && g->on_interrupt(h);
   if (acted && !t->root.cancelled) np_task_cancel(h, t);
-  g->ticks = 0; /* the next one comes as late */
+  g->ticks = t->spent = 0; /* the next one comes as late */
   if (!t->root.cancelled && !np_scope_cause(h, t)) return;
   double passed = (double)++g->cancels * (double)INTERRUPT / 1e9;
   if (passed > h->grace)
@@ -214,7 +216,10 @@ static void hook(lua_State *L, lua_Debug *ar) {
   if (want == NP_WANT_TURN) {
     if (own || !np_canyield(L, h)) return; /* the next tick tries again */
     g->want = NP_WANT_NOTHING;
-    np_ready(h, h->current);
+    np_task *t = h->current;
+    t->spent = g->ticks + (t->streak >= NP_PREEMPTED ? t->spent : 0);
+    t->streak = NP_PREEMPTED;
+    np_ready(h, t);
     yield_task(L, h);
     return;
   }
@@ -249,7 +254,7 @@ bool np_guard_leave(np_host *h, np_task *t) {
     h->look = 0; /* it was long: the turn ends */
   }
   g->want = NP_WANT_NOTHING;
-  g->cancels = 0;
+  if (t->streak < NP_PREEMPTED) g->cancels = 0;
   return g->verdict != NP_WANT_NOTHING;
 }
 

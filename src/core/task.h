@@ -30,6 +30,10 @@ enum {
   NP_TASK_REPORT,   /* runs the exception handler: written to stderr */
 };
 
+/* A streak so long means that the task was suspended since its last wait;
+ * np_park begins a new one. */
+enum { NP_PREEMPTED = 128 };
+
 struct np_task {
   np_future future;    /* first: a Task is a Future */
   np_task *next_ready; /* in the ready queue, or in a pass of cancellation */
@@ -46,6 +50,8 @@ struct np_task {
   int thread_slot;      /* in NP_SLOT_THREADS */
   uint32_t cancel_pass; /* the pass that reached it last */
   uint16_t nargs;       /* before it runs */
+  uint32_t spent;       /* ticks of slices since its last wait, while
+                           streak is NP_PREEMPTED or more */
   uint16_t refusals;    /* of memory, close together (limits.c) */
   uint8_t kind;         /* NP_TASK_PLAIN ... */
   uint8_t streak;       /* calls in a row that did not have to wait */
