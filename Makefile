@@ -42,7 +42,8 @@ MAIN_OBJ := $(BUILD)/obj/main.o \
             $(patsubst src/%.c,$(BUILD)/obj/%.o,$(wildcard src/cmd/*.c))
 EMBED    := $(patsubst spec/%.c,$(BUILD)/%,$(wildcard spec/embed/*.c))
 EXAMPLES := $(patsubst %.c,$(BUILD)/%,$(wildcard examples/*.c))
-BENCHES  := $(patsubst %.c,$(BUILD)/%,$(wildcard bench/l*.c bench/limits/*.c))
+BENCHES  := $(patsubst %.c,$(BUILD)/%,$(filter-out $(if $(filter 1,$(TLS)),,%tls.c %tls_echo.c),\
+              $(wildcard bench/l*.c bench/limits/*.c)))
 
 PRODUCTS := $(BUILD)/neap $(BUILD)/neap.so $(BUILD)/libneap.a \
             $(BUILD)/libneap.so $(BUILD)/neap.pc $(PROTO_SO)
@@ -130,6 +131,7 @@ BUILD_PROGRAM = mkdir -p $(@D) && $(CC) -rdynamic $(C_FLAGS) $(LDFLAGS) -o $@ \
                 $(filter-out %.h,$^) $(LIBS)
 $(EMBED): $(BUILD)/%: spec/%.c $(BUILD)/libneap.a src/neap.h spec/embed/check.h
 	$(Q)$(BUILD_PROGRAM)
+$(filter %tls %tls_echo,$(BENCHES)): LIBS += $(libs_tls)
 $(EXAMPLES) $(BENCHES): $(BUILD)/%: %.c $(BUILD)/libneap.a src/neap.h
 	$(Q)$(BUILD_PROGRAM)
 

@@ -7,14 +7,14 @@
 #include <time.h>
 #include <unistd.h>
 
-static double now(void) {
+static inline double now(void) {
   struct timespec t;
   clock_gettime(CLOCK_MONOTONIC, &t);
   return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
 /* CPU seconds of a process, user and system; 0 if it cannot be read. */
-static double cpu_of(int pid) {
+static inline double cpu_of(int pid) {
   char path[64], text[1024];
   unsigned long user = 0, system = 0;
   snprintf(path, sizeof(path), "/proc/%d/stat", pid);

@@ -298,6 +298,9 @@ end
 if not only or only == "websocket_echo" then
   bench_websocket()
 end
+if not only or only == "tls" then
+  os.execute(NEAP .. " bench/tls.lua")
+end
 print(("\n%-24s %9s %9s %8s"):format("seconds", "neap", "limit", "ratio"))
 if not only or only == "copy" then
   bench_copy(tonumber(arg[2]) or 128)
