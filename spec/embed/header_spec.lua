@@ -62,3 +62,26 @@ describe("neap.h", function()
     assert.same({}, missing)
   end)
 end)
+
+describe("doc/embedding.md", function()
+  it("shows programs that compile", function()
+    local file = assert(io.open("doc/embedding.md"))
+    local text = file:read("a")
+    file:close()
+    local count = 0
+
+    for block in text:gmatch("```c\n(.-)```") do
+      local path = os.tmpname()
+      local source = assert(io.open(path, "w"))
+      source:write(block)
+      source:close()
+      local output, ok = run(("cc -std=gnu11 -x c %s %s"):format(flags, path))
+      os.remove(path)
+      count = count + 1
+      assert.equal("", output)
+      assert.is_true(ok)
+    end
+
+    assert.equal(3, count)
+  end)
+end)
