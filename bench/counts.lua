@@ -19,4 +19,5 @@ return {
   echo = 2180,
   udp_echo = 1900,
   websocket_echo = 13654,
+  http = 13574,
 }

@@ -6,6 +6,9 @@ local temp = require("spec.support.temp")
 
 local it, http, fs = case.it, neap.http, neap.fs
 
+-- Seconds that are little beside the ten of an attack, also on a busy machine.
+local AT_ONCE = 4
+
 local function app_of()
   local app = http.app()
   app:get("/", function() return "hello" end)
@@ -190,14 +193,14 @@ describe("http with", function()
 
     it("with slow heads is cut off, and others are served", with_app(limits, function(url, _, server)
       local attacker <close>, longest = attack(url .. "/", 10, "-H", "-i", "1", "-x", "10")
-      assert.is_true(longest < 1, longest)
+      assert.is_true(longest < AT_ONCE, longest)
       wait_for_connections(server, 0)
       attacker:kill("KILL")
     end))
 
     it("with slow bodies is cut off, and others are served", with_app(limits, function(url, _, server)
       local attacker <close>, longest = attack(url .. "/echo", 10, "-B", "-i", "1", "-s", "8192", "-t", "POST")
-      assert.is_true(longest < 1, longest)
+      assert.is_true(longest < AT_ONCE, longest)
       wait_for_connections(server, 0)
       attacker:kill("KILL")
     end))
@@ -206,7 +209,7 @@ describe("http with", function()
       local attacker <close>, longest = attack(
         url .. "/endless", 10, "-X", "-w", "10", "-y", "20", "-n", "5", "-z", "10", "-k", "1"
       )
-      assert.is_true(longest < 1, longest)
+      assert.is_true(longest < AT_ONCE, longest)
       wait_for_connections(server, 0)
       attacker:kill("KILL")
     end))
