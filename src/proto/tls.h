@@ -78,6 +78,7 @@ struct np_tls {
   bool delivered : 1;     /* bytes have come for the user */
 
   /* writing */
+  bool corked : 1;       /* records are put together in `out` */
   bool writing : 1;      /* a write of the user is under way */
   bool shut : 1;         /* shutdown was called */
   bool closing : 1;      /* close was called */

@@ -1,16 +1,18 @@
 /*
  * tls_send.c: what goes down: OpenSSL's records, and the user's writes.
  *
- * Records are tried below at once. What does not go out is kept in `out`, and
- * then nothing more is encrypted. Of a record that has not gone out whole, the
- * user keeps the plaintext and is told that it was not taken; the next write
- * leaves out those `ahead` bytes. So a user counts right what is unsent, and a
+ * Records are tried below at once, several of a large write together. What does
+ * not go out is kept in `out`, and then nothing more is encrypted. Of records
+ * that have not gone out whole, the user keeps the plaintext and is told that
+ * it was not taken; the next write leaves out those `ahead` bytes. So a user counts right what is unsent, and a
  * peer that does not read is felt through both layers.
  */
 #include <openssl/err.h>
 #include <string.h>
 
 #include "proto/tls.h"
+
+enum { TOGETHER = 4 }; /* records of a write below: 64 KiB */
 
 static void release_buf(np_tls *t, np_buf *b) {
   np_buf_release(b, t->base.host->alloc, t->base.host->alloc_ud);
@@ -26,7 +28,7 @@ static int bio_write(BIO *bio, const char *data, int size) {
   np_host *h = t->base.host;
   size_t n = (size_t)size, sent = 0;
   BIO_clear_retry_flags(bio);
-  if (!np_tls_is_blocked(t) && !t->write_error) {
+  if (!t->corked && !np_tls_is_blocked(t) && !t->write_error) {
     uv_buf_t piece = {.base = (char *)data, .len = n};
     ssize_t r = t->below->cls->try_write(t->below, &piece, 1);
     if (r < 0 && r != UV_EAGAIN) t->write_error = (int)r;
@@ -98,13 +100,29 @@ static size_t encrypt(np_tls *t, const char *data, size_t n) {
   return done;
 }
 
+/* Tries the records that were put together, in one write. */
+static void uncork(np_tls *t) {
+  t->corked = false;
+  if (!t->out.base || t->sending.base || t->write_error) return;
+  uv_buf_t all = {.base = np_buf_data(&t->out), .len = np_buf_size(&t->out)};
+  ssize_t n = t->below->cls->try_write(t->below, &all, 1);
+  if (n < 0 && n != UV_EAGAIN) t->write_error = (int)n;
+  if (n > 0) np_buf_consume(&t->out, (size_t)n);
+  if (t->write_error || np_buf_size(&t->out) == 0) release_buf(t, &t->out);
+}
+
 /* Encrypts of the user's write as much as goes out. */
 void np_tls_encrypt_write(np_tls *t) {
   while (t->nplain > 0 && !np_tls_is_blocked(t) && !t->write_error &&
          t->state == NP_TLS_DONE) {
-    size_t n = encrypt(t, t->plain, t->nplain);
-    t->plain += n;
-    t->nplain -= n;
+    t->corked = t->nplain > NP_TLS_RECORD;
+    for (int i = 0; i < TOGETHER && t->nplain > 0; i++) {
+      size_t n = encrypt(t, t->plain, t->nplain);
+      if (n == 0) break;
+      t->plain += n;
+      t->nplain -= n;
+    }
+    uncork(t);
   }
   np_tls_send_out(t);
 }
@@ -181,15 +199,22 @@ ssize_t np_tls_try_write(np_wire *wire, const uv_buf_t *bufs, unsigned n) {
   size_t taken = 0, size;
   if (write_status(t) < 0) return write_status(t);
   if (t->state != NP_TLS_DONE || np_tls_is_blocked(t)) return UV_EAGAIN;
-  while ((size = next_record(&c, record, &data)) > 0) {
-    if (encrypt(t, data, size) == 0) return t->status;
-    if (t->write_error) return t->write_error;
+  while (c.n > 0) {
+    size_t batch = 0;
+    t->corked = c.n > 1 || c.piece->len - c.at > NP_TLS_RECORD;
+    for (int i = 0; i < TOGETHER; i++) {
+      size = next_record(&c, record, &data);
+      if (size > 0 && encrypt(t, data, size) == 0) break;
+      batch += size;
+    }
+    uncork(t);
+    if (write_status(t) < 0) return write_status(t);
     if (np_tls_is_blocked(t)) {
-      t->ahead = size;
+      t->ahead = batch;
       np_tls_send_out(t);
       break;
     }
-    taken += size;
+    taken += batch;
   }
   return taken ? (ssize_t)taken : UV_EAGAIN;
 }
