@@ -21,6 +21,7 @@ static const char script[] =
     "local queue = neap.sync.queue()\n"
     "function on_beat(n) queue:put(n) end\n"
     "print('script: ready')\n"
+    "start_beats()\n"
     "for i = 1, 3 do print('script: beat ' .. queue:get()) end\n";
 
 typedef struct application {
@@ -33,6 +34,13 @@ static void on_timer(uv_timer_t *timer) {
   application *a = timer->data;
   neap_value n = neap_integer(++a->beats);
   neap_spawn(a->host, "on_beat", &n, 1, NULL, NULL);
+}
+
+/* start_beats(): from now on the application calls on_beat. */
+static int start_beats(lua_State *L) {
+  application *a = lua_touserdata(L, lua_upvalueindex(1));
+  uv_timer_start(&a->timer, on_timer, 10, 10);
+  return 0;
 }
 
 /* The program has ended; the loop goes on until the host is closed, too. */
@@ -51,11 +59,13 @@ int main(void) {
   uv_loop_init(&loop);
   uv_timer_init(&loop, &a.timer);
   a.timer.data = &a;
-  uv_timer_start(&a.timer, on_timer, 10, 10);
 
   neap_options_init(&options);
   options.loop = &loop;
   if (neap_open(&a.host, &options) != 0) return 1;
+  lua_pushlightuserdata(neap_state(a.host), &a);
+  lua_pushcclosure(neap_state(a.host), start_beats, 1);
+  lua_setglobal(neap_state(a.host), "start_beats");
   int err = neap_load_buffer(a.host, script, strlen(script), "=script");
   if (err == 0) err = neap_start(a.host, on_end, &a);
   if (err == 0) uv_run(&loop, UV_RUN_DEFAULT);
