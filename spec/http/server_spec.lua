@@ -1,4 +1,5 @@
 local case = require("spec.support.case")
+local child = require("spec.support.child")
 local expect = require("spec.support.expect")
 local neap = require("neap")
 local peer = require("spec.support.peer")
@@ -655,6 +656,38 @@ describe("http.server", function()
     assert.is_truthy(lines[3]:find('"-" 400', 1, true), lines[3])
     assert.equal(7, records[1].bytes)
     assert.equal("GET", records[1].method)
+  end)
+
+  it("ends with the program, whatever its connections are at", function()
+    local out, err, code = child.run([[
+      local neap = require("neap")
+      local app = neap.http.app()
+      app:get("/", function() return "hello" end)
+      app:get("/slow", function() neap.sleep(math.huge) end)
+      app:get("/endless", function()
+        return { stream = function(write) while write(("x"):rep(100000)) do end end }
+      end)
+      app:post("/", function(req) return req:text() end)
+      local server = assert(app:serve({ host = "127.0.0.1", port = 0 }))
+      local clients = {}
+      for i, text in ipairs({
+        "", "GET / HTTP", "GET / HTTP/1.1\r\nHost: x\r\n\r\n", "GET /slow HTTP/1.1\r\nHost: x\r\n\r\n",
+        "GET /endless HTTP/1.1\r\nHost: x\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc",
+        "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nab",
+        "GET / HTTP/1.1\r\nHost: x\r\n\r\nGET /slow HTTP/1.1\r\nHost: x\r\n\r\n",
+      }) do
+        clients[i] = assert(neap.net.connect("127.0.0.1", server:address().port))
+        clients[i]:write(text)
+      end
+      neap.sleep(0.1)
+      print(server:connections())
+      neap.exit(3)
+    ]])
+
+    assert.equal("8\n", out)
+    assert.equal("", err)
+    assert.equal(3, code)
   end)
 
   it("answers a WebSocket route that is not asked for one with 426", function()

@@ -178,7 +178,7 @@ local function serve_requests(self, link)
   while true do
     local method, path, query, head, length, flags = read_head(conn)
     if not method then
-      return path, query, true
+      return path, query, path ~= nil -- or a status and why
     elseif method == "CONNECT" then
       conn:last()
       return 501, "CONNECT is not supported", true
