@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <lauxlib.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -24,6 +25,7 @@
 #include "core/limits.h"
 #include "core/open.h"
 #include "core/task.h"
+#include "core/warn.h"
 
 #ifndef sigev_notify_thread_id
 #define sigev_notify_thread_id _sigev_un._tid
@@ -101,6 +103,7 @@ static uint32_t judge(const np_guard *g, const np_task *t) {
   if (g->time_ticks && held >= g->time_ticks) return NP_WANT_TIME;
   if (g->interrupted && held >= g->cancel_ticks) return NP_WANT_CANCEL;
   if (g->turn_ticks && g->ticks >= g->turn_ticks) return NP_WANT_TURN;
+  if (g->trace_ticks && g->ticks == g->trace_ticks) return NP_WANT_TRACE;
   return NP_WANT_NOTHING;
 }
 
@@ -204,6 +207,21 @@ static void cancel_task(lua_State *L, np_host *h) {
     np_scope_raise(L, h, t);
 }
 
+/* [L1 as light userdata] */
+static int push_trace(lua_State *L) {
+  luaL_traceback(L, lua_touserdata(L, 1), NULL, 1);
+  return 1;
+}
+
+/* Debug mode: what the slow slice is doing. */
+static void note_trace(lua_State *L, np_guard *g) {
+  if (g->trace || !lua_checkstack(L, 4)) return;
+  lua_pushcfunction(L, push_trace);
+  lua_pushlightuserdata(L, L);
+  if (lua_pcall(L, 1, 1, 0) == LUA_OK) g->trace = strdup(lua_tostring(L, -1));
+  lua_pop(L, 1);
+}
+
 static void hook(lua_State *L, lua_Debug *ar) {
   np_host *h = host_of(L);
   np_guard *g = &h->guard;
@@ -212,6 +230,11 @@ static void hook(lua_State *L, lua_Debug *ar) {
   if (g->gc_due) np_limits_collect(h, L);
   if (h->dump_due && L == h->running) np_dump(h);
   if (!h->current || g->want_slice != g->slice) return; /* an old slice's */
+  if (want == NP_WANT_TRACE) {
+    g->want = NP_WANT_NOTHING;
+    note_trace(L, g);
+    return;
+  }
   bool own = ar->event != LUA_HOOKCOUNT || in_own_code(L, ar);
   if (want == NP_WANT_TURN) {
     if (own || !np_canyield(L, h)) return; /* the next tick tries again */
@@ -352,6 +375,7 @@ static void choose_tick(np_host *h) {
   g->time_ticks = ticks_of(time, tick);
   g->turn_ticks = turn ? ticks_of(turn / 2, tick) : 0;
   g->cancel_ticks = ticks_of(INTERRUPT, tick);
+  g->trace_ticks = h->debug ? ticks_of(NP_SLOW_NS, tick) : 0;
 }
 
 static int start(np_host *h) {
@@ -362,7 +386,7 @@ static int start(np_host *h) {
 
 int np_guard_set(np_host *h) {
   np_guard *g = &h->guard;
-  bool timed = h->limits.time > 0 || h->limits.preempt > 0;
+  bool timed = h->limits.time > 0 || h->limits.preempt > 0 || h->debug;
   bool counted = h->limits.memory > 0;
   np_guard_work(g, counted ? NP_SLICE_MEMORY : 0,
                 counted ? 0 : NP_SLICE_MEMORY);
@@ -396,4 +420,7 @@ void np_guard_look(np_host *h) {
   if (g->made && !g->ticking) set_ticking(g, true);
 }
 
-void np_guard_close(np_host *h) { delete_timer(&h->guard); }
+void np_guard_close(np_host *h) {
+  delete_timer(&h->guard);
+  free(h->guard.trace);
+}

@@ -24,6 +24,7 @@ typedef struct np_task np_task;
 /* What the hook is to do. The strongest wins. */
 enum {
   NP_WANT_NOTHING,
+  NP_WANT_TRACE,  /* note where it is: debug mode */
   NP_WANT_TURN,   /* let the others run */
   NP_WANT_CANCEL, /* raise CANCELLED */
   NP_WANT_TIME,   /* end the task: it held the loop for too long */
@@ -59,6 +60,8 @@ typedef struct np_guard {
   int signum;
   uint64_t tick;                                 /* ns */
   uint32_t turn_ticks, time_ticks, cancel_ticks; /* 0: never */
+  uint32_t trace_ticks; /* debug mode: of a slow slice; 0: never */
+  char *trace;          /* where it was then; malloc'd, or NULL */
 
   uint32_t verdict; /* NP_WANT_... that ended, or is ending, this slice */
   uint32_t cancels; /* raised in this slice */
@@ -82,7 +85,7 @@ typedef struct np_guard {
   bool (*on_interrupt)(np_host *h);
 } np_guard;
 
-/* Takes over limits.time and limits.preempt: makes, changes or stops the
+/* Takes over limits.time, limits.preempt and debug mode: makes, changes or stops the
  * timer. Plain: 0 or a UV_ code. */
 int np_guard_set(np_host *h);
 

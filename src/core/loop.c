@@ -21,7 +21,6 @@
 
 enum { TURN_RESUMPTIONS = 256, CHECK_EVERY_MAX = 32 };
 #define TURN_NS UINT64_C(1000000)
-#define SLOW_NS UINT64_C(100000000)
 
 /* ---- the ready queue --------------------------------------------------- */
 
@@ -98,7 +97,7 @@ static void resume_watched(np_host *h, np_task *t) {
   uint64_t start = uv_hrtime();
   np_task_resume(h, t);
   uint64_t ns = uv_hrtime() - start;
-  if (ns > SLOW_NS) np_warn_slow(h, name, ns);
+  if (ns > NP_SLOW_NS) np_warn_slow(h, name, ns);
   lua_pop(h->scratch, 1);
 }
 

@@ -104,16 +104,20 @@ void np_warn_unclosed(lua_State *L, np_host *h) {
 
 /* ---- tasks ------------------------------------------------------------- */
 
-/* [task] -> text: where it stands, if it lives, and where it was spawned */
+/* [task, trace] -> text: the trace (a C string or NULL), or where the task stands if it
+ * lives; and where it was spawned */
 static int describe_task(lua_State *L) {
   np_task *t = lua_touserdata(L, 1);
-  lua_pushliteral(L, "");
-  if (t->future.state == NP_PENDING) {
+  const char *trace = lua_touserdata(L, 2);
+  if (!trace && t->future.state == NP_PENDING) {
     np_trace_task(L, t);
-    lua_pushfstring(L, "\n%s", lines_of(lua_tostring(L, -1)));
-    lua_replace(L, 2);
+    trace = lua_tostring(L, -1);
   }
-  lua_settop(L, 2);
+  if (trace)
+    lua_pushfstring(L, "\n%s", lines_of(trace));
+  else
+    lua_pushliteral(L, "");
+  lua_replace(L, 2);
   np_trace_pushspawned(L, 1);
   if (lua_isnil(L, -1)) {
     lua_pop(L, 1);
@@ -125,14 +129,16 @@ static int describe_task(lua_State *L) {
   return 1;
 }
 
-/* Warns of the task on top of h->scratch: a sentence, and where it is. */
-static void warn_of(np_host *h, const char *sentence) {
+/* Warns of the task on top of h->scratch: a sentence, and where it is, or was
+ * when a traceback is given. */
+static void warn_of(np_host *h, const char *sentence, const char *trace) {
   lua_State *S = h->scratch;
   int top = lua_gettop(S);
   const char *text = "";
   lua_pushcfunction(S, describe_task);
   lua_pushvalue(S, top);
-  if (lua_pcall(S, 1, 1, 0) == LUA_OK) text = lua_tostring(S, -1);
+  lua_pushlightuserdata(S, (void *)trace);
+  if (lua_pcall(S, 2, 1, 0) == LUA_OK) text = lua_tostring(S, -1);
   np_warn(h, "%s%s", sentence, text);
   lua_settop(S, top);
 }
@@ -142,7 +148,9 @@ void np_warn_slow(np_host *h, const char *name, uint64_t ns) {
   snprintf(sentence, sizeof sentence,
            "%.48s held the loop for %.3f s, without a wait", name,
            (double)ns / 1e9);
-  warn_of(h, sentence);
+  warn_of(h, sentence, h->guard.trace);
+  free(h->guard.trace);
+  h->guard.trace = NULL;
 }
 
 void np_warn_waiting(np_host *h, np_task *t) {
@@ -153,7 +161,7 @@ void np_warn_waiting(np_host *h, np_task *t) {
   np_task_describe(t, wait, sizeof wait);
   snprintf(sentence, sizeof sentence,
            "%s still waits on %s while the host closes", name, wait);
-  warn_of(h, sentence);
+  warn_of(h, sentence, NULL);
 }
 
 /* ---- the switch -------------------------------------------------------- */
@@ -165,6 +173,7 @@ static int debug(lua_State *L) {
   if (!lua_isnoneornil(L, 1)) {
     if (!lua_isboolean(L, 1)) return np_typeerror(L, 1, "boolean");
     h->debug = lua_toboolean(L, 1);
+    np_guard_set(h); /* without its timer, warnings say less */
   }
   return 1;
 }
@@ -190,5 +199,6 @@ void np_warn_open(lua_State *L, np_host *h) {
   lua_getfield(L, LUA_REGISTRYINDEX, "LUA_NOENV");
   if (on && *on && strcmp(on, "0") != 0 && !lua_toboolean(L, -1))
     h->debug = true;
+  if (h->debug) np_guard_set(h);
   lua_pop(L, 1);
 }

@@ -7,6 +7,9 @@
 
 #include "core/host.h"
 
+/* A task that holds the loop for longer is warned of. */
+#define NP_SLOW_NS UINT64_C(100000000)
+
 /* Writes "neap: warning: ..." to stderr, or hands it to host->on_warning.
  * Plain. */
 void np_warn(np_host *h, const char *fmt, ...)
