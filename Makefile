@@ -86,6 +86,9 @@ bench-count: all $(BENCHES) ## count instructions per operation, against the lim
 	@.ci/deps bench
 	$(Q)$(BUILD)/neap bench/count.lua $(BENCH)
 
+docs: ## write the reference, doc/reference, from the definitions in doc/types
+	$(Q)$(LUA) doc/generate.lua
+
 deps: ## install what building, testing and lint need (apt)
 	@.ci/deps build test lint
 
@@ -138,5 +141,5 @@ $(EXAMPLES) $(BENCHES): $(BUILD)/%: %.c $(BUILD)/libneap.a src/neap.h
 include src/api/install.mk
 -include $(patsubst %.o,%.d,$(LIB_OBJ) $(MAIN_OBJ))
 .DELETE_ON_ERROR:
-.PHONY: all run test asan lint fmt examples bench bench-count deps install \
+.PHONY: all run test asan lint fmt examples bench bench-count docs deps install \
   uninstall clean help specs-ready proto

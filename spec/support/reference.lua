@@ -1,0 +1,142 @@
+--- What the examples of the reference stand on: the names that a page says are
+--- there, a server that echoes, an empty directory. Runs an example and checks
+--- that it prints what its comments say.
+local child = require("spec.support.child")
+local luassert = require("luassert")
+local neap = require("neap")
+local temp = require("spec.support.temp")
+local web = require("spec.support.web")
+
+local reference = {}
+
+--- What an example says that it prints: the text behind each `-->`.
+local function promised(example)
+  local lines = {}
+  for line in example:gmatch("[^\n]+") do
+    table.insert(lines, line:match("%-%->%s*(.*)$"))
+  end
+  return lines
+end
+
+--- A `print` that keeps its lines.
+local function recorder(lines)
+  return function(...)
+    local words = {}
+    for i = 1, select("#", ...) do
+      words[i] = tostring((select(i, ...)))
+    end
+    for line in (table.concat(words, " ") .. "\n"):gmatch("([^\n]*)\n") do
+      table.insert(lines, line)
+    end
+  end
+end
+
+local function echo(stream)
+  local data = stream:read()
+  while data and stream:write(data) do
+    data = stream:read()
+  end
+end
+
+--- What a page says is there besides the modules: a function that gives it, and
+--- a function that takes it away.
+local given = {}
+
+given["neap.net"] = function(names)
+  local server = assert(neap.net.serve("127.0.0.1", 0, echo))
+  names.echo = server:address().port
+  local dir = temp.dir()
+  names.dir = dir.path
+  names.a, names.b = neap.testing.stream_pair()
+  return function()
+    names.a:close()
+    names.b:close()
+    server:close(0)
+    server:wait_closed()
+    getmetatable(dir).__close(dir)
+  end
+end
+
+given["neap.protocol"] = given["neap.net"]
+
+given["neap.fs"] = function(names)
+  local dir = temp.dir()
+  names.dir = dir.path
+  return function()
+    getmetatable(dir).__close(dir)
+  end
+end
+
+--- The status of an app's answer, and its text.
+local function ask(app, line, fields, body)
+  local answer = web.answer(app, web.request(line, fields, body))
+  return answer.status .. (answer.body ~= "" and " " .. answer.body:gsub("\n$", "") or "")
+end
+
+local function serve_socket()
+  local app = neap.http.app()
+  app:websocket("/", function(socket)
+    for message, kind in socket:messages() do
+      socket:send(message, kind)
+    end
+  end)
+  local server = assert(app:serve({ host = "127.0.0.1", port = 0 }))
+  return server, assert(neap.http.websocket(("ws://127.0.0.1:%d"):format(server:address().port)))
+end
+
+given["neap.http"] = function(names, example)
+  local release, server = given["neap.fs"](names), nil
+  names.ask = ask
+  if example:find("%f[%w]ws[:.]") then
+    server, names.ws = serve_socket()
+  end
+  return function()
+    if server then
+      names.ws:close()
+      names.ws:wait_closed()
+      server:close()
+      server:wait_closed()
+    end
+    release()
+  end
+end
+
+given["neap.tls"] = function(names)
+  local made = require("spec.support.certs")
+  names.ca, names.cert, names.key = made.ca.cert, made.server.cert, made.server.key
+end
+
+--- Runs an example of a module's page. Raises what it raises; or says what it
+--- printed where that is not what its comments say.
+---@param module string  "neap.net"
+---@param example string
+---@param name string
+function reference.run(module, example, name)
+  local printed = {}
+  local names = { neap = neap, print = recorder(printed) }
+  local short = module:match("^neap%.(.+)$")
+  if short then
+    names[short] = neap[short]
+  end
+  local release = given[module] and given[module](names, example)
+  local _ <close> = setmetatable({}, { __close = release or function() end })
+  local env = setmetatable(names, { __index = _G })
+  assert(load(example, "=" .. name, "t", env))()
+  neap.testing.settle()
+  luassert.same(promised(example), printed)
+end
+
+local RUNNERS = { neap = child.run, lua = child.run_stock }
+
+--- Runs an example in a process of its own.
+---@param interpreter "neap"|"lua"
+---@param example string
+function reference.run_in_child(interpreter, example)
+  local out, err, code = RUNNERS[interpreter]("local neap = require('neap')\n" .. example)
+  luassert.equal("", err)
+  luassert.equal(0, code)
+  local expected = table.concat(promised(example), "\n") .. "\n"
+  luassert.equal(expected, (out:gsub("\t", " ")))
+end
+
+return reference
