@@ -5,6 +5,7 @@ TYPES = share/neap/types/neap
 # Those that uninstall removes where nothing else is in them; those of the
 # system stay.
 OWN_DIRS = lib/lua/5.4 lib/lua lib/pkgconfig $(COMPLETIONS) share/bash-completion \
+           share/man/man1 share/man \
            $(if $(filter /usr /usr/local,$(DESTDIR)$(PREFIX)),,bin lib include share .)
 
 install: all ## install below $(DESTDIR)$(PREFIX)
@@ -18,13 +19,14 @@ install: all ## install below $(DESTDIR)$(PREFIX)
 	install -D -m 644 $(BUILD)/neap.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig/neap.pc
 	install -D -m 644 src/neap.h $(DESTDIR)$(PREFIX)/include/neap.h
 	install -D -m 644 src/api/neap.bash $(DESTDIR)$(PREFIX)/$(COMPLETIONS)/neap
+	install -D -m 644 doc/neap.1 $(DESTDIR)$(PREFIX)/share/man/man1/neap.1
 	install -d $(DESTDIR)$(PREFIX)/$(TYPES)
 	install -m 644 doc/types/neap/*.lua $(DESTDIR)$(PREFIX)/$(TYPES)
 
 uninstall: ## remove what install put there
 	cd $(DESTDIR)$(PREFIX) && rm -f bin/neap lib/lua/5.4/neap.so \
 	  lib/libneap.a lib/libneap.so lib/libneap.so.0 lib/pkgconfig/neap.pc \
-	  include/neap.h $(COMPLETIONS)/neap && rm -rf lib/lua/5.4/neap share/neap
+	  include/neap.h $(COMPLETIONS)/neap share/man/man1/neap.1 && rm -rf lib/lua/5.4/neap share/neap
 	for d in $(OWN_DIRS); do rmdir "$$(readlink -f $(DESTDIR)$(PREFIX)/$$d)" \
 	  2>/dev/null; done; true
 
