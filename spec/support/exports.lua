@@ -136,8 +136,9 @@ exports.classes = {
 -- Classes whose objects no user has.
 exports.internal_classes = {
   "ChannelWait", "Child", "Codec", "Compressor", "Decompressor", "Editor", "Gate", "HttpConnection",
-  "HttpGroup", "Load", "Multi", "Notifier", "Request", "Resolve", "Reverse", "Router", "Scope",
-  "ThreadJob", "UdpSend", "WaitQueue", "Watchman", "WebSockets", "Workers",
+  "HttpGroup", "Load", "Multi", "Notifier", "Pool", "Request", "Resolve", "Reverse", "Router",
+  "Scope", "Session", "ThreadJob", "Transfer", "UdpSend", "WaitQueue", "Watchman", "WebSockets",
+  "Workers",
 }
 
 --- Puts the methods in a table of them into a set.
