@@ -85,6 +85,12 @@ static void on_wake(uv_async_t *wake) {
   np_loop_recheck(&w->host);
 }
 
+/* What computes is cancelled, as the loop would do with what waits. */
+static bool on_interrupt(np_host *h) {
+  h->exit_called = true;
+  return true;
+}
+
 void np_worker_init(np_worker *w) { uv_mutex_init(&w->lock); }
 
 void np_worker_free(np_worker *w) { uv_mutex_destroy(&w->lock); }
@@ -125,6 +131,7 @@ int np_worker_open(np_worker *w, const np_worker_setup *setup) {
   }
   h->nhandles++;
   uv_unref((uv_handle_t *)&w->wake);
+  h->guard.on_interrupt = on_interrupt;
   np_guard_watch(h); /* else code that computes cannot be stopped */
   uv_mutex_lock(&w->lock);
   w->open = true;
