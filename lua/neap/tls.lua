@@ -165,6 +165,7 @@ local function make(opts, shared)
     sni = sni,
     has_cert = fields.cert ~= nil or sni ~= nil,
     verifies = opts.verify ~= false,
+    opts = opts,
   }
   if key then
     keep(key, context)
@@ -198,6 +199,21 @@ function proto.context_methods:replace(...)
   proto.exchange(self, context)
   settings[self] = settings[context]
   return true
+end
+
+--- What a client is told by a context or by options, for code that has a TLS of
+--- its own: the options, and the texts of the files they name.
+---@param value neap.TlsContext|neap.TlsOptions
+---@return table? fields
+---@return neap.TlsOptions|neap.Error opts
+function tls.client_fields(value)
+  local opts = options.is_context(value) and settings[value].opts or value
+  local fields, err = fields_of(opts)
+  if not fields then
+    return nil, err
+  end
+  add_choices(fields, opts)
+  return fields, opts
 end
 
 -- ---- the two roles ---------------------------------------------------------

@@ -148,4 +148,13 @@ return {
       s:write("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc")
       neap.sleep(100)]],
   },
+  {
+    "proto/curl_transfer.c:read_class", "http answer",
+    listener .. "neap.http.get('http://127.0.0.1:' .. port)",
+  },
+  {
+    "proto/curl_transfer.c:write_class", "http request's body",
+    listener .. [[local piece = ("x"):rep(65536)
+      neap.http.post("http://127.0.0.1:" .. port, { body = function() return piece end })]],
+  },
 }

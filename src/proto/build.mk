@@ -9,7 +9,7 @@ header    = $(shell for d in /usr/include /usr/local/include; do \
 PARSER   := $(if $(call found,libllhttp),llhttp,http_parser)
 HAVE_PARSER := $(or $(call found,libllhttp),$(call header,http_parser.h))
 TLS      ?= $(call found,openssl)
-HTTP     ?= $(and $(HAVE_PARSER),$(call header,wslay/wslay.h),$(call found,zlib libcurl))
+HTTP     ?= $(and $(HAVE_PARSER),$(call header,wslay/wslay.h),$(call found,zlib libcurl openssl))
 EDIT     ?= $(call header,histedit.h)
 
 libs_tls     = $(shell pkg-config --libs openssl)
@@ -17,7 +17,7 @@ libs_http1   = -l$(PARSER)
 libs_ws      = -lwslay
 libs_deflate = $(shell pkg-config --libs zlib)
 libs_edit    = -ledit
-libs_curl    = $(shell pkg-config --libs libcurl)
+libs_curl    = $(shell pkg-config --libs libcurl openssl)
 cflags_http1 = $(if $(filter llhttp,$(PARSER)),-DNP_LLHTTP)
 
 PROTO_NAMES := $(if $(filter 1,$(TLS)),tls) \

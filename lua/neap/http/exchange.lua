@@ -1,0 +1,279 @@
+--- One request and the head of its answer: what a plan says, as options of
+--- libcurl, and a transfer with them.
+---
+--- A plan is one request to one target: { session, method, target, opts, fields,
+--- source, deadline, history, same_origin }. `opts` are those of the request
+--- over those of its session.
+local core = require("neap.core")
+local curl = require("neap.proto.curl")
+local errors = require("neap.errors")
+local proxy = require("neap.http.proxy")
+local reply = require("neap.http.reply")
+local upload = require("neap.http.upload")
+
+local exchange = {}
+
+local CONNECT_TIMEOUT = 30
+local IDLE_TIMEOUT = 120
+
+-- Numbers of libcurl.
+local HTTP_1_1, HTTP_2_TLS, HTTP_2_KNOWN = 2, 4, 5
+local FAMILIES = { ipv4 = 1, ipv6 = 2 }
+local TLS_VERSIONS = { ["1.2"] = 6, ["1.3"] = 7 }
+local MAX_SHIFT = 16
+
+-- ---- where to ------------------------------------------------------------------
+
+--- The proxy of a plan, or nil; nil and an error for a bad one.
+local function proxy_of(plan)
+  local option = plan.opts.proxy
+  if option == false then
+    return nil
+  elseif option then
+    return proxy.parse(option)
+  end
+  local target = plan.target
+  return proxy.of_environment(target.scheme, target.host, target.port)
+end
+
+local function bracketed(host)
+  return host:find(":", 1, true) and "[" .. host .. "]" or host
+end
+
+local function timed_out(plan, stage)
+  return reply.error(plan, "TIMEOUT", stage, "timed out")
+end
+
+--- The error of a name that was not found, or not in time.
+local function unresolved(plan, err)
+  if errors.code(err) == "TIMEOUT" then
+    return timed_out(plan, "resolve")
+  end
+  return reply.error(plan, err.code, "resolve", err.message)
+end
+
+--- The addresses of a name, in the time there is for connecting.
+local function addresses_of(plan, host, seconds)
+  local names, family = plan.session._names, plan.opts.family
+  local ok, list, err = pcall(core.timeout, seconds, names.addresses, names, host, family)
+  if not ok then
+    if errors.code(list) ~= "TIMEOUT" then
+      error(list, 0)
+    end
+    err, list = list, nil
+  end
+  if not list then
+    return nil, unresolved(plan, err)
+  end
+  return list
+end
+
+--- Adds what libcurl has to know of a name.
+local function add_addresses(plan, out, host, port, seconds)
+  local list, err = plan.session._names:known_addresses(host, plan.opts.family)
+  if not list then
+    list, err = addresses_of(plan, host, seconds)
+  end
+  if not list then
+    return nil, err
+  elseif list ~= "" then
+    out.resolve = out.resolve or {}
+    table.insert(out.resolve, ("+%s:%d:%s"):format(host, port, list))
+  end
+  return true
+end
+
+--- The name to verify is another one than the host's.
+local function rename(plan, out, name)
+  local target = plan.target
+  if not target.secure or name == target.host then
+    return
+  end
+  out.url = target.text:gsub("^(https://)[^/?]*", "%1" .. bracketed(name) .. ":" .. target.port, 1)
+  out.connect_to = { ("::%s:%d"):format(bracketed(target.host), target.port) }
+  out.fields = table.move(out.fields, 1, #out.fields, 1, {})
+  table.insert(out.fields, "Host: " .. target.shown_host)
+end
+
+--- Adds proxy and addresses.
+local function add_route(plan, out, seconds)
+  local target = plan.target
+  local via, err = proxy_of(plan)
+  if err then
+    return nil, err
+  end
+  if via then
+    out.proxy, out.proxy_user, out.proxy_password = via.url, via.user, via.password
+    local ok
+    ok, err = add_addresses(plan, out, via.host, via.port, seconds)
+    if not ok or via.resolves then
+      return ok, err
+    end
+  end
+  return add_addresses(plan, out, target.host, target.port, seconds)
+end
+
+-- ---- TLS ------------------------------------------------------------------------
+
+local function tls_version(opts)
+  local least = TLS_VERSIONS[opts.min_version or "1.2"]
+  local most = opts.max_version and TLS_VERSIONS[opts.max_version]
+  if not least or opts.max_version and not most then
+    return nil, errors.new("TLS", "the version of TLS is none of 1.2 and 1.3")
+  end
+  return least | (most and most << MAX_SHIFT or 0)
+end
+
+--- Adds what libcurl is told for the option `tls`; nil and an error for files
+--- that cannot be read.
+local function add_tls(plan, out, value)
+  local fields, opts = require("neap.tls").client_fields(value)
+  if not fields then
+    return nil, opts
+  end
+  local version, err = tls_version(opts)
+  if not version then
+    return nil, err
+  end
+  out.tls_version = version
+  out.unverified = opts.verify == false or nil
+  out.ca, out.cert, out.key, out.key_password = fields.ca, fields.cert, fields.key, opts.password
+  out.ciphers, out.ciphersuites = fields.ciphers, fields.ciphersuites
+  out.keylog = opts.keylog
+  if opts.alpn and not table.concat(opts.alpn, " "):find("%f[%w]h2%f[%W]") then
+    out.version = HTTP_1_1
+  end
+  if opts.handshake_timeout then
+    out.connect = math.min(out.connect, opts.handshake_timeout)
+  end
+  if opts.server_name then
+    rename(plan, out, opts.server_name)
+  end
+  return true
+end
+
+local MISSING = "this neap was built without TLS"
+
+-- ---- options -------------------------------------------------------------------
+
+local function http_version(plan)
+  local version = plan.opts.version
+  if version == "1.1" or not plan.target.secure and version ~= "2" then
+    return HTTP_1_1
+  end
+  return plan.target.secure and HTTP_2_TLS or HTTP_2_KNOWN
+end
+
+local function add_credentials(plan, out)
+  local opts, target = plan.opts, plan.target
+  local auth = opts.auth
+  if target.user then
+    out.user, out.password = target.user, target.password
+  elseif auth and plan.same_origin then
+    if type(auth) == "string" then
+      out.user, out.password = auth:match("^([^:]*):(.*)$")
+    else
+      out.user, out.password = auth.user or auth[1], auth.password or auth[2] or ""
+    end
+  end
+end
+
+local function add_body(plan, out)
+  local source = plan.source
+  if source and source.data then
+    out.body = source.data
+  elseif source then
+    out.upload = source.length or -1
+  elseif plan.method == "HEAD" then
+    out.no_body = true
+  end
+end
+
+--- How many seconds a plan has left; nil: as many as it likes.
+local function left_of(plan)
+  return plan.deadline and math.max(plan.deadline - core.now(), 0)
+end
+
+--- What the transfer is told.
+local function options_of(plan)
+  local opts = plan.opts
+  local left = left_of(plan)
+  local connect = opts.connect_timeout or CONNECT_TIMEOUT
+  local out = {
+    url = plan.target.text,
+    method = plan.method,
+    fields = plan.fields,
+    version = http_version(plan),
+    connect = left and math.min(connect, left) or connect,
+    deadline = left,
+    first_byte = opts.first_byte_timeout,
+    idle = opts.idle_timeout or IDLE_TIMEOUT,
+    max_head = opts.max_header_size,
+    no_cookies = opts.cookies == false or nil,
+    cookie = plan.cookie,
+    family = FAMILIES[opts.family],
+    interface = opts.bind and "host!" .. opts.bind,
+  }
+  add_credentials(plan, out)
+  add_body(plan, out)
+  if plan.target.secure then
+    out.pipewait = true
+  end
+  local tls = opts.tls
+  if tls and tls ~= true then
+    local ok, err = add_tls(plan, out, tls)
+    if not ok then
+      return nil, err
+    end
+  end
+  return out
+end
+
+-- ---- running -------------------------------------------------------------------
+
+local Guard = {
+  __close = function(guard)
+    if guard.feed then
+      guard.feed.task:cancel()
+    end
+  end,
+}
+
+--- Runs one request up to the head of its answer.
+---@async
+---@return neap.http.Response?
+---@return neap.Error? err
+function exchange.run(plan)
+  if plan.target.secure and not package.preload["neap.tls"] then
+    return nil, reply.error(plan, "TLS", "connect", MISSING)
+  end
+  local out, ok, err
+  out, err = options_of(plan)
+  if not out then
+    return nil, err
+  end
+  ok, err = add_route(plan, out, out.connect)
+  if not ok then
+    return nil, err
+  end
+  local transfer = curl.transfer(plan.session._pool)
+  transfer:start(out, plan.target.origin)
+  local source = plan.source
+  if not source or source.data then
+    local status, reason, version, text = transfer:head()
+    if not status then
+      return reply.failed(plan, nil, reason, version, text)
+    end
+    return reply.new(plan, transfer, nil, status, reason, version, text)
+  end
+  local feed = upload.feed(transfer, source, plan.opts.progress)
+  local guard <close> = setmetatable({ feed = feed }, Guard)
+  local status, reason, version, text = transfer:head()
+  if not status then
+    return reply.failed(plan, feed, reason, version, text)
+  end
+  guard.feed = nil
+  return reply.new(plan, transfer, feed, status, reason, version, text)
+end
+
+return exchange

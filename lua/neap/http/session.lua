@@ -1,0 +1,326 @@
+--- Sessions of the HTTP client: connections, cookies and defaults that requests
+--- share. Any number of tasks use one at a time; requests beyond its limits wait
+--- in the order in which they came.
+local args = require("neap.args")
+local core = require("neap.core")
+local curl = require("neap.proto.curl")
+local errors = require("neap.errors")
+local headers = require("neap.http.headers")
+local names = require("neap.http.names")
+local options = require("neap.http.client_options")
+local retry = require("neap.http.retry")
+local target = require("neap.http.target")
+local upload = require("neap.http.upload")
+
+local session = {}
+
+---@class neap.http.Session
+---@field get async fun(self, url: string, opts?: neap.http.RequestOptions): neap.http.Response?, neap.Error?
+---@field post async fun(self, url: string, opts?: neap.http.RequestOptions): neap.http.Response?, neap.Error?
+---@field put async fun(self, url: string, opts?: neap.http.RequestOptions): neap.http.Response?, neap.Error?
+---@field delete async fun(self, url: string, opts?: neap.http.RequestOptions): neap.http.Response?, neap.Error?
+---@field patch async fun(self, url: string, opts?: neap.http.RequestOptions): neap.http.Response?, neap.Error?
+---@field head async fun(self, url: string, opts?: neap.http.RequestOptions): neap.http.Response?, neap.Error?
+---@field options async fun(self, url: string, opts?: neap.http.RequestOptions): neap.http.Response?, neap.Error?
+local Session = { __name = "Session" }
+Session.__index = Session
+
+local CONNECTIONS = 100
+local NO_LIMIT = (1 << 32) - 1
+local MAX_TARGETS = 256
+
+-- Methods whose requests have a length even without a body.
+local WITH_BODY = { POST = true, PUT = true, PATCH = true }
+
+-- ---- fields ---------------------------------------------------------------------
+
+local function default_fields(opts)
+  local fields = headers.new(opts.headers)
+  if not fields:get("user-agent") then
+    fields:set("User-Agent", "neap/" .. require("neap").version)
+  end
+  if opts.compress ~= false and not fields:get("accept-encoding") then
+    fields:set("Accept-Encoding", "gzip, deflate")
+  end
+  return fields
+end
+
+--- Fields as libcurl takes them: "name;" is one without a value.
+local function lines_of(fields)
+  local lines = {}
+  for name, value in pairs(fields) do
+    lines[#lines + 1] = value == "" and name .. ";" or name .. ": " .. value
+  end
+  return lines
+end
+
+--- Replaces what libcurl decides: how the body is framed.
+local function take_framing(fields, source)
+  local length = fields:get("content-length")
+  if source and source.open and length and not source.length then
+    source.length = math.tointeger(tonumber(length))
+  end
+  fields:remove("content-length")
+  fields:remove("transfer-encoding")
+  if not fields:get("expect") then
+    fields:set("Expect", "") -- no round trip before the body
+  end
+end
+
+--- The header of a request with fields or a body of its own.
+local function own_fields(self, opts, source)
+  local fields = default_fields(self._opts)
+  if opts.compress == false and not (self._opts.headers and headers.new(self._opts.headers):get("accept-encoding")) then
+    fields:remove("accept-encoding")
+  end
+  local seen = {}
+  for name, value in pairs(headers.new(opts.headers)) do
+    local key = name:lower()
+    if seen[key] then
+      fields:add(name, value)
+    else
+      fields:set(name, value)
+    end
+    seen[key] = true
+  end
+  local bearer = opts.bearer or self._opts.bearer
+  if bearer and not fields:get("authorization") then
+    fields:set("Authorization", "Bearer " .. bearer)
+  end
+  if source and source.type and not fields:get("content-type") then
+    fields:set("Content-Type", source.type)
+  end
+  take_framing(fields, source)
+  local lines = lines_of(fields)
+  for i, line in ipairs(lines) do
+    if line:lower() == "expect;" then
+      lines[i] = "Expect:" -- none at all
+    end
+  end
+  return lines
+end
+
+local function fields_of(self, opts, source)
+  if not source and not opts.headers and not opts.bearer and opts.compress == nil then
+    return self._fields
+  end
+  return own_fields(self, opts, source)
+end
+
+-- ---- plans -----------------------------------------------------------------------
+
+--- Parsed URLs are kept: programs ask for the same ones again and again.
+local function target_of(self, text, query)
+  local known = not query and self._targets[text]
+  if known then
+    return known
+  end
+  local where, err = target.parse(text, query, self._opts.base_url)
+  if where and not query then
+    if self._ntargets >= MAX_TARGETS then
+      self._targets, self._ntargets = {}, 0
+    end
+    self._targets[text] = where
+    self._ntargets = self._ntargets + 1
+  end
+  return where, err
+end
+
+local function cookie_text(...)
+  local parts = {}
+  for _, cookies in ipairs({ ... }) do
+    local list = {}
+    for name, value in pairs(cookies) do
+      list[#list + 1] = name .. "=" .. tostring(value)
+    end
+    table.sort(list)
+    table.move(list, 1, #list, #parts + 1, parts)
+  end
+  return #parts > 0 and table.concat(parts, "; ") or nil
+end
+
+--- What is sent besides the cookies of the session.
+local function cookie_of(self, opts)
+  local own, common = opts.cookies, self._opts.cookies
+  if own == false or not own and not common then
+    return nil
+  end
+  return cookie_text(common or {}, own or {})
+end
+
+local none = {}
+
+--- What is to be done for a request; nil and an error if it cannot be.
+local function plan_of(self, method, text, given)
+  local opts = given or none
+  local where, err = target_of(self, text, opts.query)
+  if not where then
+    return nil, err
+  end
+  local source
+  source, err = upload.source(opts)
+  if err then
+    return nil, err
+  elseif not source and WITH_BODY[method] then
+    source = { data = "" }
+  end
+  local all = given and setmetatable({}, self._defaults) or self._opts
+  for name, value in pairs(opts) do
+    all[name] = value
+  end
+  return {
+    session = self,
+    method = method,
+    target = where,
+    opts = all,
+    fields = fields_of(self, opts, source),
+    cookie = cookie_of(self, opts),
+    source = source,
+    deadline = all.timeout and core.now() + all.timeout or nil,
+    history = {},
+    same_origin = true,
+  }
+end
+
+local function check_open(self)
+  if self._closed then
+    error(errors.new("CLOSED", "the session is closed"), 3)
+  end
+end
+
+--- Checked arguments in, response out.
+---@async
+function session.run(self, method, text, opts)
+  core.checkwait()
+  check_open(self)
+  local plan, err = plan_of(self, method, text, opts)
+  if not plan then
+    return nil, err
+  end
+  return retry.run(plan)
+end
+
+-- ---- the class ---------------------------------------------------------------------
+
+local function verb(name)
+  local method = name:upper()
+  Session[name] = function(self, ...)
+    local text, opts = ...
+    if type(text) ~= "string" or opts then
+      text = args.string(name, 1, text, select("#", ...))
+      opts = opts and args.options(name, 2, opts, options.request)
+    end
+    return session.run(self, method, text, opts)
+  end
+end
+for _, name in ipairs({ "get", "post", "put", "delete", "patch", "head", "options" }) do
+  verb(name)
+end
+
+--- The method, the URL and the rest of a request in one table.
+function session.split(opts)
+  local rest = {}
+  for name, value in pairs(opts) do
+    rest[name] = value
+  end
+  rest.method, rest.url = nil, nil
+  return (opts.method or "GET"):upper(), opts.url, rest
+end
+
+--- Sends the request that a table describes.
+---@async
+---@overload async fun(self, request: neap.http.RequestOptions): neap.http.Response?, neap.Error?
+function Session:request(...)
+  local opts = ...
+  args.table("request", 1, opts, select("#", ...))
+  args.options("request", 1, opts, options.whole)
+  if not opts.url then
+    args.fail("request", 1, "the option 'url' is missing")
+  end
+  return session.run(self, session.split(opts))
+end
+
+--- Opens a WebSocket, with the session's fields and TLS.
+---@async
+---@overload async fun(self, url: string, opts?: neap.WebSocketConnectOptions): neap.WebSocket?, neap.Error?
+function Session:websocket(...)
+  local text, opts = ...
+  text = args.string("websocket", 1, text, select("#", ...))
+  if opts ~= nil then
+    args.table("websocket", 2, opts, select("#", ...))
+  end
+  check_open(self)
+  local all = { tls = self._opts.tls, headers = self._opts.headers }
+  for name, value in pairs(opts or none) do
+    all[name] = value
+  end
+  return require("neap.websocket").connect(text, all)
+end
+
+local COOKIE = { "domain", "subdomains", "path", "secure", "expires", "name", "value" }
+
+--- The cookies that servers have set.
+---@return table[] cookies  { name =, value =, domain =, path =, secure =, expires = }
+function Session:cookies()
+  check_open(self)
+  local list = {}
+  for _, line in ipairs(self._pool:cookies()) do
+    local cookie, i = {}, 0
+    for field in (line .. "\t"):gmatch("([^\t]*)\t") do
+      i = i + 1
+      cookie[COOKIE[i] or i] = field
+    end
+    cookie.domain = cookie.domain:gsub("^#HttpOnly_", ""):gsub("^%.", "")
+    cookie.secure, cookie.subdomains = cookie.secure == "TRUE", nil
+    cookie.expires = cookie.expires ~= "0" and tonumber(cookie.expires) or nil
+    list[#list + 1] = cookie
+  end
+  return list
+end
+
+--- Forgets the cookies that servers have set.
+function Session:clear_cookies()
+  check_open(self)
+  self._pool:set_cookie("ALL")
+end
+
+--- Ends its requests and connections: whoever waits for one gets `CLOSED`.
+function Session:close()
+  self._closed = true
+  self._pool:close()
+end
+
+Session.__close = Session.close
+
+function Session:__tostring()
+  return self._closed and "Session: closed" or "Session: open"
+end
+
+--- A session of checked options.
+---@return neap.http.Session
+function session.make(opts)
+  local most = opts.max_connections or CONNECTIONS
+  return setmetatable({
+    _opts = opts,
+    _defaults = { __index = opts },
+    _fields = lines_of(default_fields(opts)),
+    _pool = curl.pool(most, opts.max_per_host or NO_LIMIT, opts.max_idle or most),
+    _names = names.new(),
+    _targets = {},
+    _ntargets = 0,
+    _closed = false,
+  }, Session)
+end
+
+--- A session: its requests share connections, cookies and these defaults.
+---@overload fun(opts?: neap.http.SessionOptions): neap.http.Session
+function session.new(...)
+  local given = args.options("session", 1, (...), options.session)
+  local opts = {}
+  for name, value in pairs(given) do
+    opts[name] = value
+  end
+  return session.make(opts)
+end
+
+return session

@@ -1,0 +1,34 @@
+--- The server of peer_server.py beside a spec: `.url`, `.raw`, `.proxy` and
+--- `.secure` are where it listens. Closed by `<close>`.
+local certs = require("spec.support.certs")
+local neap = require("neap")
+
+local http_peer = {}
+
+local Peer = {
+  __close = function(self)
+    self.process.stdin:close()
+    neap.shield(self.process.wait, self.process)
+    self.process.stdout:close()
+  end,
+}
+Peer.__index = Peer
+
+function http_peer.start()
+  local argv = { "/usr/bin/python3", "spec/support/peer_server.py", certs.server.cert, certs.server.key }
+  local child = assert(neap.process.spawn(argv, { stdin = "pipe", stdout = "pipe" }))
+  local line = assert(child.stdout:readline(), "the server printed nothing")
+  local http, raw, proxy, https = line:match("(%d+) (%d+) (%d+) (%d+)")
+  assert(https, line)
+  return setmetatable({
+    process = child,
+    url = "http://127.0.0.1:" .. http,
+    raw = "http://127.0.0.1:" .. raw,
+    proxy = "http://127.0.0.1:" .. proxy,
+    secure = "https://localhost:" .. https,
+    secure_port = tonumber(https),
+    port = tonumber(http),
+  }, Peer)
+end
+
+return http_peer

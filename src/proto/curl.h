@@ -1,0 +1,184 @@
+/*
+ * curl.h: what the files of the HTTP client share. A pool is a multi handle of
+ * libcurl with its connections, cookies and TLS sessions; a transfer is one
+ * request and its answer, with an easy handle of the pool while it runs.
+ *
+ * libcurl calls back from within our calls alone. Its callbacks are plain: they
+ * store bytes and call np_wake. A transfer lies in its userdata, which keeps
+ * the pool's alive; libcurl knows it from start to its end, and whoever ends it
+ * (its finalizer at the latest) takes it away from libcurl.
+ */
+#ifndef NP_PROTO_CURL_H
+#define NP_PROTO_CURL_H
+
+#include <curl/curl.h>
+#include <lua.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/class.h"
+#include "core/host.h"
+#include "io/handle.h"
+
+typedef struct np_curl np_curl;
+typedef struct np_curl_pool np_curl_pool;
+typedef struct np_curl_socket np_curl_socket;
+
+enum { NP_CURL_SPARES = 64 };
+
+/* A server with requests that run or wait. */
+typedef struct np_curl_host {
+  np_link link; /* in pool->hosts */
+  uint64_t key;
+  uint32_t running, known; /* transfers that run; that point here */
+} np_curl_host;
+
+struct np_curl_pool {
+  np_handle base; /* one hold: the userdata's */
+  CURLM *multi;   /* NULL: closed */
+  CURLSH *share;  /* cookies and TLS sessions */
+  np_timer timer; /* libcurl's; runs while a transfer does */
+  np_link running, waiting, hosts;
+  uint32_t nrunning, max_running, max_per_host; /* transfers */
+  bool closing;
+  bool once;                /* closes with the end of its last transfer */
+  np_curl_socket **sockets; /* by descriptor */
+  int capacity;
+  char *keylog; /* where TLS keys go, or NULL */
+  int nspare;
+  CURL *spare[NP_CURL_SPARES]; /* easy handles to use again */
+};
+
+/* How far a transfer is, for messages. */
+typedef enum np_curl_stage {
+  NP_CURL_QUEUE, /* as many run as may */
+  NP_CURL_CONNECT,
+  NP_CURL_TLS,
+  NP_CURL_REQUEST, /* until the head of the answer is there */
+  NP_CURL_BODY
+} np_curl_stage;
+
+/* Why we ended a transfer ourselves; 0: libcurl did. */
+typedef enum np_curl_reason {
+  NP_CURL_NONE,
+  NP_CURL_CLOSED,     /* by the program */
+  NP_CURL_LATE,       /* its deadline has passed */
+  NP_CURL_NO_HEAD,    /* first_byte */
+  NP_CURL_IDLE,       /* no byte came or went for too long */
+  NP_CURL_BIG_HEAD,   /* more header than may be */
+  NP_CURL_NO_MEMORY,  /* for what came */
+  NP_CURL_NO_HANDLES, /* the host has as many as it may */
+} np_curl_reason;
+
+/* What a reader waits for. */
+typedef enum np_curl_rule {
+  NP_CURL_HEAD,
+  NP_CURL_SOME,
+  NP_CURL_ALL,
+  NP_CURL_END /* without taking anything */
+} np_curl_rule;
+
+struct np_curl {
+  np_host *host;
+  np_curl_pool *pool; /* while it runs */
+  np_link link;       /* in pool->running or pool->waiting */
+  np_curl_host *server;
+  bool running; /* libcurl has it */
+  CURL *easy;   /* while it runs */
+  struct curl_slist *fields, *resolve, *connect_to;
+  bool started, done, head_done;
+  np_curl_stage stage;
+  np_curl_reason reason;
+  CURLcode result;
+  int os_errno;
+  char text[CURL_ERROR_SIZE]; /* libcurl's words */
+
+  /* the answer */
+  np_buf head; /* the status line and the fields of the last head */
+  size_t max_head;
+  np_buf body;
+  size_t high; /* bytes of body over which it is paused */
+  bool recv_paused;
+  np_curl_rule rule;
+  size_t most; /* of NP_CURL_ALL and NP_CURL_SOME */
+  np_wait reader;
+  bool reader_held; /* the loop is kept alive for it */
+
+  /* the request's body */
+  np_buf out;
+  size_t sent;    /* of out */
+  bool keep_out;  /* all of it is there, and stays for another try */
+  bool out_lost;  /* bytes that were sent are gone */
+  bool out_ended; /* nothing follows */
+  bool send_paused;
+  np_wait writer;
+  bool writer_held;
+  uint64_t in_bytes, out_bytes;
+
+  /* times, in ns; NP_FOREVER: none */
+  np_timer timer;
+  uint64_t deadline;
+  uint64_t patience; /* for the head, from when it begins */
+  uint64_t idle;     /* how long nothing may come or go */
+  uint64_t begun;
+  uint64_t active; /* when something last came or went */
+};
+
+extern const np_class np_curl_pool_class, np_curl_class;
+
+/* ---- curl_pool.c: plain, but for the last ------------------------------- */
+
+/* Gives the transfer an easy handle of the pool; NULL: no memory. */
+CURL *np_curl_take(np_curl_pool *p);
+/* Begins or, when as many run as may, waits for its turn; `key` stands for the
+ * server. 0, UV_ENOMEM or NP_ETIMERS. */
+int np_curl_enter(np_curl_pool *p, np_curl *t, uint64_t key);
+/* Takes the transfer from libcurl and the handle back. Idempotent. */
+void np_curl_end(np_curl *t);
+/* Pauses and unpauses as the flags of the transfer say. */
+void np_curl_flow(np_curl *t);
+/* Ends all transfers and connections. Idempotent. */
+void np_curl_pool_close(np_curl_pool *p);
+/* After whatever may have ended transfers: closes a pool that is used once. */
+void np_curl_settle(np_curl_pool *p);
+/* pool(max_running, max_per_host, max_idle) -> Pool */
+int np_curl_pool_new(lua_State *L);
+
+/* ---- curl_setup.c --------------------------------------------------------- */
+
+/* Sets the easy handle as the options in the table at arg say. **raises** */
+void np_curl_setup(lua_State *L, np_curl *t, int arg);
+void np_curl_setup_free(np_curl *t);
+/* Of a socket that libcurl asks for: curl_pool.c. */
+curl_socket_t np_curl_open_socket(void *transfer, curlsocktype purpose,
+                                  struct curl_sockaddr *address);
+int np_curl_close_socket(void *pool, curl_socket_t fd);
+
+/* ---- curl_body.c: libcurl's callbacks, plain ---------------------------- */
+
+size_t np_curl_on_head(char *data, size_t size, size_t n, void *transfer);
+size_t np_curl_on_body(char *data, size_t size, size_t n, void *transfer);
+size_t np_curl_on_send(char *data, size_t size, size_t n, void *transfer);
+int np_curl_on_seek(void *transfer, curl_off_t offset, int origin);
+int np_curl_on_request(void *transfer, char *ip, char *local, int port,
+                       int local_port);
+/* Wakes who waits, if what they wait for is there. */
+void np_curl_wake_reader(np_curl *t);
+void np_curl_wake_writer(np_curl *t);
+/* What the reader waits for is there. */
+bool np_curl_ready(const np_curl *t);
+
+/* ---- curl_transfer.c ------------------------------------------------------ */
+
+/* It has ended, as libcurl or `reason` says: wakes who waits. Plain. */
+void np_curl_finish(np_curl *t, np_curl_reason reason, CURLcode result);
+/* transfer(pool) -> Transfer */
+int np_curl_new(lua_State *L);
+
+/* ---- curl_error.c --------------------------------------------------------- */
+
+/* [..] -> [.. nil code stage text] of a transfer that failed; returns 4. */
+int np_curl_fail(lua_State *L, const np_curl *t);
+
+#endif

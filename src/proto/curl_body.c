@@ -1,0 +1,155 @@
+/*
+ * curl_body.c: the bytes of a transfer: libcurl's callbacks for the head and
+ * the body of the answer and for the body of the request. They copy between
+ * libcurl and the buffers of the transfer, and pause it: the answer when its
+ * reader does not keep up, the request when its writer does not.
+ *
+ * Of a request's body the beginning is kept after it was sent: when a
+ * connection from the pool turns out to be dead, libcurl seeks back to the
+ * start and sends it on another one.
+ */
+#include <string.h>
+
+#include "core/timer.h"
+#include "proto/curl.h"
+
+enum {
+  REPLAY = 64 * 1024, /* how much of a streamed body may be sent again */
+};
+
+static void buf_alloc(np_curl *t, lua_Alloc *alloc, void **ud) {
+  *alloc = t->host->alloc;
+  *ud = t->host->alloc_ud;
+}
+
+static bool append(np_curl *t, np_buf *b, const char *data, size_t n) {
+  lua_Alloc alloc;
+  void *ud;
+  buf_alloc(t, &alloc, &ud);
+  return np_buf_append(b, data, n, alloc, ud) == 0;
+}
+
+static void touch(np_curl *t) {
+  if (t->idle != NP_FOREVER) t->active = np_now(t->host);
+}
+
+/* ---- waking ---------------------------------------------------------------- */
+
+bool np_curl_ready(const np_curl *t) {
+  if (t->done) return true;
+  if (t->rule == NP_CURL_HEAD) return t->head_done;
+  if (t->rule == NP_CURL_END) return t->recv_paused;
+  size_t n = np_buf_size(&t->body);
+  return t->rule == NP_CURL_SOME ? n > 0 : n > t->most;
+}
+
+void np_curl_wake_reader(np_curl *t) {
+  if (!t->reader_held || !np_curl_ready(t)) return;
+  t->reader_held = false;
+  np_unforever(t->host);
+  np_wake(&t->reader);
+}
+
+void np_curl_wake_writer(np_curl *t) {
+  if (!t->writer_held) return;
+  t->writer_held = false;
+  np_unforever(t->host);
+  np_wake(&t->writer);
+}
+
+/* ---- the answer ------------------------------------------------------------ */
+
+static int status_of(const char *line, size_t n) {
+  const char *space = memchr(line, ' ', n);
+  if (!space || line + n - space < 4) return 0;
+  return (space[1] - '0') * 100 + (space[2] - '0') * 10 + (space[3] - '0');
+}
+
+/* One line of a head. Interim answers (100 to 199) have heads of their own. */
+size_t np_curl_on_head(char *data, size_t size, size_t n, void *transfer) {
+  np_curl *t = transfer;
+  n *= size;
+  touch(t);
+  if (t->head_done) return n;  // the fields behind a chunked body
+  if (n >= 5 && memcmp(data, "HTTP/", 5) == 0)
+    np_buf_consume(&t->head, np_buf_size(&t->head));
+  if (np_buf_size(&t->head) + n > t->max_head) {
+    t->reason = NP_CURL_BIG_HEAD;
+    return 0;
+  }
+  if (!append(t, &t->head, data, n)) {
+    t->reason = NP_CURL_NO_MEMORY;
+    return 0;
+  }
+  if (data[0] != '\r' && data[0] != '\n') return n;
+  int status = status_of(np_buf_data(&t->head), np_buf_size(&t->head));
+  if (status >= 100 && status < 200 && status != 101) return n;
+  t->head_done = true;
+  t->stage = NP_CURL_BODY;
+  np_curl_wake_reader(t);
+  return n;
+}
+
+size_t np_curl_on_body(char *data, size_t size, size_t n, void *transfer) {
+  np_curl *t = transfer;
+  n *= size;
+  touch(t);
+  if (np_buf_size(&t->body) >= t->high) {
+    t->recv_paused = true;
+    return CURL_WRITEFUNC_PAUSE;
+  }
+  if (!append(t, &t->body, data, n)) {
+    t->reason = NP_CURL_NO_MEMORY;
+    return 0;
+  }
+  t->in_bytes += n;
+  np_curl_wake_reader(t);
+  return n;
+}
+
+/* ---- the request ----------------------------------------------------------- */
+
+/* The connection is there, and the request follows. */
+int np_curl_on_request(void *transfer, char *ip, char *local, int port,
+                       int local_port) {
+  np_curl *t = transfer;
+  (void)ip;
+  (void)local;
+  (void)port;
+  (void)local_port;
+  t->stage = NP_CURL_REQUEST;
+  return CURL_PREREQFUNC_OK;
+}
+
+size_t np_curl_on_send(char *data, size_t size, size_t room, void *transfer) {
+  np_curl *t = transfer;
+  size_t n = np_buf_size(&t->out) - t->sent;
+  room *= size;
+  touch(t);
+  if (n == 0 && !t->out_ended) {
+    t->send_paused = true;
+    np_curl_wake_writer(t);
+    return CURL_READFUNC_PAUSE;
+  }
+  if (n > room) n = room;
+  if (n > 0) memcpy(data, np_buf_data(&t->out) + t->sent, n);
+  t->sent += n;
+  t->out_bytes += n;
+  if (!t->keep_out && (t->out_lost || t->sent > REPLAY)) {
+    np_buf_consume(&t->out, t->sent);
+    t->sent = 0;
+    t->out_lost = true;
+  }
+  np_curl_wake_writer(t);
+  return n;
+}
+
+int np_curl_on_seek(void *transfer, curl_off_t offset, int origin) {
+  np_curl *t = transfer;
+  if (origin != SEEK_SET || t->out_lost) return CURL_SEEKFUNC_CANTSEEK;
+  if (offset < 0 || (uint64_t)offset > np_buf_size(&t->out))
+    return CURL_SEEKFUNC_CANTSEEK;
+  t->sent = (size_t)offset;
+  t->out_bytes = (uint64_t)offset;
+  return CURL_SEEKFUNC_OK;
+}

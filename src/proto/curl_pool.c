@@ -1,0 +1,480 @@
+/*
+ * curl_pool.c: libcurl's multi handle on our loop. Each of its sockets has a
+ * uv_poll_t from when it is opened until it is closed, so that a connection
+ * that goes on being used costs no system call to watch: one that libcurl does
+ * not want to hear of stays watched until it has something to say. libcurl's
+ * timeout is a timer of ours, which runs as long as a transfer does: so its
+ * place is there, and setting it cannot fail in a callback.
+ *
+ * None of this keeps the program alive: whoever waits for a transfer does.
+ */
+#include <errno.h>
+#include <lauxlib.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "core/timer.h"
+#include "proto/curl.h"
+
+enum { FIRST_CAPACITY = 64 };
+
+struct np_curl_socket {
+  np_handle base; /* one hold: that of the uv_poll_t */
+  uv_poll_t uv;
+  np_curl_pool *pool;
+  int fd;
+  int wanted; /* UV_READABLE, UV_WRITABLE: by libcurl */
+  int active; /* what is watched */
+};
+
+/* What a timer is set to that libcurl does not need now. */
+static const uint64_t NEVER = NP_FOREVER - 1;
+
+/* ---- doing what libcurl can do ------------------------------------------- */
+
+static np_curl *transfer_of(CURL *easy) {
+  char *private = NULL;
+  curl_easy_getinfo(easy, CURLINFO_PRIVATE, &private);
+  return (np_curl *)(void *)private;
+}
+
+static void take_ended(np_curl_pool *p) {
+  int left;
+  CURLMsg *m;
+  while ((m = curl_multi_info_read(p->multi, &left)) != NULL) {
+    if (m->msg != CURLMSG_DONE) continue;
+    np_curl_finish(transfer_of(m->easy_handle), NP_CURL_NONE, m->data.result);
+  }
+}
+
+static void act(np_curl_pool *p, curl_socket_t fd, int events) {
+  int running;
+  curl_multi_socket_action(p->multi, fd, events, &running);
+  take_ended(p);
+  np_curl_settle(p);
+}
+
+/* ---- sockets --------------------------------------------------------------- */
+
+static void socket_forget(np_curl_socket *s) {
+  np_curl_pool *p = s->pool;
+  p->sockets[s->fd] = NULL;
+  np_handle_unlist(&s->base);
+  np_uv_close(&s->base, (uv_handle_t *)&s->uv);
+}
+
+static void socket_shut(np_handle *b) {
+  np_curl_pool_close(np_container_of(b, np_curl_socket, base)->pool);
+}
+
+static void socket_destroy(np_handle *b) {
+  np_curl_socket *s = np_container_of(b, np_curl_socket, base);
+  np_free(b->host, s, sizeof *s);
+}
+
+static const np_handle_class socket_handle = {socket_shut, socket_destroy};
+
+static void on_poll(uv_poll_t *uv, int status, int events) {
+  np_curl_socket *s = np_container_of(uv, np_curl_socket, uv);
+  if (s->wanted == 0) {
+    uv_poll_stop(uv);
+    s->active = 0;
+    return;
+  }
+  int flags = status < 0 ? CURL_CSELECT_ERR : 0;
+  if (events & UV_READABLE) flags |= CURL_CSELECT_IN;
+  if (events & UV_WRITABLE) flags |= CURL_CSELECT_OUT;
+  act(s->pool, s->fd, flags);
+}
+
+static void watch(np_curl_socket *s, int wanted) {
+  s->wanted = wanted;
+  // what is quiet may stay watched
+  if (wanted == s->active || (wanted == 0 && s->active == UV_READABLE)) return;
+  s->active = wanted;
+  if (wanted) {
+    uv_poll_start(&s->uv, wanted, on_poll);
+  } else {
+    uv_poll_stop(&s->uv);
+  }
+}
+
+static int on_socket(CURL *easy, curl_socket_t fd, int what, void *pool,
+                     void *none) {
+  np_curl_pool *p = pool;
+  (void)easy;
+  (void)none;
+  np_curl_socket *s = fd < p->capacity ? p->sockets[fd] : NULL;
+  if (!s) return 0;
+  int wanted = 0;
+  if (what == CURL_POLL_IN || what == CURL_POLL_INOUT) wanted |= UV_READABLE;
+  if (what == CURL_POLL_OUT || what == CURL_POLL_INOUT) wanted |= UV_WRITABLE;
+  watch(s, wanted);
+  return 0;
+}
+
+static bool reserve(np_curl_pool *p, int fd) {
+  if (fd < p->capacity) return true;
+  int capacity = p->capacity ? p->capacity : FIRST_CAPACITY;
+  while (capacity <= fd) capacity *= 2;
+  size_t old = (size_t)p->capacity * sizeof *p->sockets;
+  size_t size = (size_t)capacity * sizeof *p->sockets;
+  np_curl_socket **sockets = np_realloc(p->base.host, p->sockets, old, size);
+  if (!sockets) return false;
+  memset((char *)sockets + old, 0, size - old);
+  p->sockets = sockets;
+  p->capacity = capacity;
+  return true;
+}
+
+/* Watches a new socket; false if it cannot be. */
+static bool adopt(np_curl_pool *p, int fd) {
+  np_host *h = p->base.host;
+  if (!reserve(p, fd)) return false;
+  np_curl_socket *s = np_alloc(h, sizeof *s);
+  if (!s) return false;
+  memset(s, 0, sizeof *s);
+  if (uv_poll_init(h->uv, &s->uv, fd) < 0) {
+    np_free(h, s, sizeof *s);
+    return false;
+  }
+  s->pool = p;
+  s->fd = fd;
+  np_handle_init(&s->base, h, &socket_handle);
+  s->base.kind = "";
+  np_uv_opened(&s->base);
+  np_release(&s->base);  // libuv's hold alone
+  np_handle_list(&s->base);
+  uv_unref((uv_handle_t *)&s->uv);
+  p->sockets[fd] = s;
+  return true;
+}
+
+curl_socket_t np_curl_open_socket(void *transfer, curlsocktype purpose,
+                                  struct curl_sockaddr *a) {
+  np_curl *t = transfer;
+  (void)purpose;
+  if (np_handle_room(t->host) < 0) {
+    t->reason = NP_CURL_NO_HANDLES;
+    return CURL_SOCKET_BAD;
+  }
+  int fd = socket(a->family, a->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK,
+                  a->protocol);
+  if (fd < 0) {
+    t->os_errno = errno;
+    return CURL_SOCKET_BAD;
+  }
+  if (!adopt(t->pool, fd)) {
+    close(fd);
+    t->reason = NP_CURL_NO_MEMORY;
+    return CURL_SOCKET_BAD;
+  }
+  return fd;
+}
+
+int np_curl_close_socket(void *pool, curl_socket_t fd) {
+  np_curl_pool *p = pool;
+  if (fd < p->capacity && p->sockets[fd]) socket_forget(p->sockets[fd]);
+  return close(fd);
+}
+
+/* ---- libcurl's timeout ----------------------------------------------------- */
+
+static void set_timer(np_curl_pool *p, uint64_t when) {
+  np_timer_stop(p->base.host, &p->timer);
+  np_timer_start(p->base.host, &p->timer, when);
+}
+
+static int on_timeout(CURLM *multi, long ms, void *pool) {
+  np_curl_pool *p = pool;
+  (void)multi;
+  if (!np_timer_running(&p->timer)) return 0;  // nothing runs
+  uint64_t when =
+      ms < 0 ? NEVER : np_now(p->base.host) + (uint64_t)ms * 1000000;
+  set_timer(p, when);
+  return 0;
+}
+
+static void on_timer(np_timer *timer) {
+  np_curl_pool *p = np_container_of(timer, np_curl_pool, timer);
+  np_timer_start(p->base.host, timer, NEVER);  // keeps its place
+  act(p, CURL_SOCKET_TIMEOUT, 0);
+}
+
+/* ---- transfers ------------------------------------------------------------- */
+
+CURL *np_curl_take(np_curl_pool *p) {
+  return p->nspare > 0 ? p->spare[--p->nspare] : curl_easy_init();
+}
+
+static void give_back(np_curl_pool *p, CURL *easy) {
+  if (p->nspare == NP_CURL_SPARES) {
+    curl_easy_cleanup(easy);
+    return;
+  }
+  curl_easy_setopt(easy, CURLOPT_COOKIEFILE, NULL);  // reset would leak it
+  curl_easy_reset(easy);
+  p->spare[p->nspare++] = easy;
+}
+
+static np_curl_host *host_of(np_curl_pool *p, uint64_t key) {
+  np_curl_host *s;
+  for (np_link *l = p->hosts.next; l != &p->hosts; l = l->next) {
+    s = np_container_of(l, np_curl_host, link);
+    if (s->key == key) return s;
+  }
+  if ((s = np_alloc(p->base.host, sizeof *s)) == NULL) return NULL;
+  *s = (np_curl_host){.key = key};
+  np_list_append(&p->hosts, &s->link);
+  return s;
+}
+
+static void host_leave(np_curl_pool *p, np_curl *t) {
+  np_curl_host *s = t->server;
+  if (!s) return;
+  if (t->running) {
+    s->running--;
+    p->nrunning--;
+  }
+  t->server = NULL;
+  t->running = false;
+  if (--s->known > 0) return;
+  np_list_remove(&s->link);
+  np_free(p->base.host, s, sizeof *s);
+}
+
+static bool may_begin(const np_curl_pool *p, const np_curl *t) {
+  return p->nrunning < p->max_running && t->server->running < p->max_per_host;
+}
+
+/* Hands it to libcurl, which goes on when its timeout fires. */
+static int begin(np_curl_pool *p, np_curl *t) {
+  if (curl_multi_add_handle(p->multi, t->easy) != CURLM_OK) return UV_ENOMEM;
+  t->running = true;
+  t->server->running++;
+  p->nrunning++;
+  t->stage = NP_CURL_CONNECT;
+  t->begun = t->active = np_now(p->base.host);
+  np_list_remove(&t->link);
+  np_list_append(&p->running, &t->link);
+  return 0;
+}
+
+/* The first that waits and may begin. */
+static np_curl *next_waiting(np_curl_pool *p) {
+  if (p->nrunning >= p->max_running) return NULL;
+  for (np_link *l = p->waiting.next; l != &p->waiting; l = l->next) {
+    np_curl *t = np_container_of(l, np_curl, link);
+    if (may_begin(p, t)) return t;
+  }
+  return NULL;
+}
+
+static void begin_waiting(np_curl_pool *p) {
+  np_curl *t;
+  while ((t = next_waiting(p)) != NULL) {
+    if (begin(p, t) < 0) np_curl_finish(t, NP_CURL_NO_MEMORY, CURLE_OK);
+  }
+}
+
+int np_curl_enter(np_curl_pool *p, np_curl *t, uint64_t key) {
+  if (!np_timer_running(&p->timer)) {
+    int r = np_timer_start(p->base.host, &p->timer, NEVER);
+    if (r < 0) return r;
+  }
+  if ((t->server = host_of(p, key)) == NULL) return UV_ENOMEM;
+  t->server->known++;
+  t->started = true;
+  if (!may_begin(p, t)) {
+    np_list_append(&p->waiting, &t->link);
+    return 0;
+  }
+  int r = begin(p, t);
+  if (r < 0) return r;
+  act(p, CURL_SOCKET_TIMEOUT, 0);
+  return 0;
+}
+
+void np_curl_end(np_curl *t) {
+  np_curl_pool *p = t->pool;
+  if (!p) return;
+  if (t->easy) {
+    if (t->running) curl_multi_remove_handle(p->multi, t->easy);
+    give_back(p, t->easy);
+    t->easy = NULL;
+  }
+  np_list_remove(&t->link);
+  host_leave(p, t);
+  t->pool = NULL;
+  np_curl_setup_free(t);
+  if (!p->closing) begin_waiting(p);
+  if (np_list_empty(&p->running)) np_timer_stop(p->base.host, &p->timer);
+}
+
+void np_curl_settle(np_curl_pool *p) {
+  if (p->once && np_list_empty(&p->running) && np_list_empty(&p->waiting))
+    np_curl_pool_close(p);
+}
+
+void np_curl_flow(np_curl *t) {
+  if (t->done || !t->easy) return;
+  curl_easy_pause(t->easy, (t->recv_paused ? CURLPAUSE_RECV : 0) |
+                               (t->send_paused ? CURLPAUSE_SEND : 0));
+}
+
+/* ---- the pool -------------------------------------------------------------- */
+
+static void end_all(np_link *list) {
+  np_link *link;
+  while ((link = np_list_first(list)) != NULL) {
+    np_curl *t = np_container_of(link, np_curl, link);
+    np_curl_finish(t, NP_CURL_CLOSED, CURLE_OK);
+  }
+}
+
+void np_curl_pool_close(np_curl_pool *p) {
+  if (!p->multi || p->closing) return;
+  p->closing = true;
+  end_all(&p->waiting);
+  end_all(&p->running);
+  np_timer_stop(p->base.host, &p->timer);
+  while (p->nspare > 0) curl_easy_cleanup(p->spare[--p->nspare]);
+  curl_multi_cleanup(p->multi);
+  curl_share_cleanup(p->share);
+  p->multi = NULL;
+  for (int fd = 0; fd < p->capacity; fd++) {  // none should be left
+    if (p->sockets[fd]) np_curl_close_socket(p, fd);
+  }
+  np_handle_unlist(&p->base);
+}
+
+static void pool_shut(np_handle *b) {
+  np_curl_pool_close(np_container_of(b, np_curl_pool, base));
+}
+
+static void pool_destroy(np_handle *b) {
+  np_curl_pool *p = np_container_of(b, np_curl_pool, base);
+  free(p->keylog);
+  np_free(b->host, p->sockets, (size_t)p->capacity * sizeof *p->sockets);
+  np_free(b->host, p, sizeof *p);
+}
+
+static const np_handle_class pool_handle = {pool_shut, pool_destroy};
+
+static int pool_close(lua_State *L) {
+  np_curl_pool **box = np_checkself(L);
+  if (*box) np_curl_pool_close(*box);
+  return 0;
+}
+
+static int pool__gc(lua_State *L) {
+  np_curl_pool **box = np_checkself(L);
+  if (*box) {
+    np_curl_pool_close(*box);
+    np_release(&(*box)->base);
+  }
+  *box = NULL;
+  return 0;
+}
+
+/* once(): closes with the end of the transfer that runs. */
+static int pool_once(lua_State *L) {
+  np_curl_pool **box = np_checkself(L);
+  if (!*box) return 0;
+  (*box)->once = true;
+  np_curl_settle(*box);
+  return 0;
+}
+
+static np_curl_pool *check_open(lua_State *L) {
+  np_curl_pool **box = np_checkself(L);
+  if (!*box || !(*box)->multi) np_raise(L, "CLOSED", "the session is closed");
+  return *box;
+}
+
+/* cookies() -> list of lines in Netscape's format */
+static int pool_cookies(lua_State *L) {
+  np_curl_pool *p = check_open(L);
+  lua_newtable(L);
+  CURL *easy = np_curl_take(p);
+  if (!easy) return 1;
+  struct curl_slist *list = NULL;
+  curl_easy_setopt(easy, CURLOPT_SHARE, p->share);
+  curl_easy_getinfo(easy, CURLINFO_COOKIELIST, &list);
+  for (struct curl_slist *c = list; c; c = c->next) {
+    lua_pushstring(L, c->data);
+    lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
+  }
+  curl_slist_free_all(list);
+  give_back(p, easy);
+  return 1;
+}
+
+/* set_cookie(text): a line of the same format, or "ALL" to forget them */
+static int pool_set_cookie(lua_State *L) {
+  np_curl_pool *p = check_open(L);
+  const char *text = np_checkstring(L, 2, NULL);
+  CURL *easy = np_curl_take(p);
+  if (!easy) return 0;
+  curl_easy_setopt(easy, CURLOPT_SHARE, p->share);
+  curl_easy_setopt(easy, CURLOPT_COOKIELIST, text);
+  give_back(p, easy);
+  return 0;
+}
+
+static const luaL_Reg methods[] = {{"close", pool_close},
+                                   {"once", pool_once},
+                                   {"cookies", pool_cookies},
+                                   {"set_cookie", pool_set_cookie},
+                                   {NULL, NULL}};
+static const luaL_Reg metamethods[] = {{"__gc", pool__gc}, {NULL, NULL}};
+const np_class np_curl_pool_class = {"Pool", methods, metamethods};
+
+static bool open_multi(np_curl_pool *p, long max_idle) {
+  p->multi = curl_multi_init();
+  p->share = curl_share_init();
+  if (!p->multi || !p->share) {
+    curl_multi_cleanup(p->multi);
+    curl_share_cleanup(p->share);
+    p->multi = NULL;
+    return false;
+  }
+  curl_share_setopt(p->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_COOKIE);
+  curl_share_setopt(p->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
+  curl_multi_setopt(p->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+  curl_multi_setopt(p->multi, CURLMOPT_SOCKETDATA, p);
+  curl_multi_setopt(p->multi, CURLMOPT_TIMERFUNCTION, on_timeout);
+  curl_multi_setopt(p->multi, CURLMOPT_TIMERDATA, p);
+  curl_multi_setopt(p->multi, CURLMOPT_MAXCONNECTS, max_idle);
+  return true;
+}
+
+int np_curl_pool_new(lua_State *L) {
+  np_host *h = np_gethost(L);
+  enum { RUNNING = 1, PER_HOST, IDLE };
+  lua_Integer max_running = np_checkinteger(L, RUNNING, 1, UINT32_MAX);
+  lua_Integer max_per_host = np_checkinteger(L, PER_HOST, 1, UINT32_MAX);
+  long max_idle = (long)np_checkinteger(L, IDLE, 1, 1000000);
+  np_curl_pool **box = lua_newuserdatauv(L, sizeof *box, 0);
+  *box = NULL;
+  np_class_set(L, &np_curl_pool_class);
+  np_curl_pool *p = np_alloc(h, sizeof *p);
+  if (!p) return luaL_error(L, "not enough memory");
+  memset(p, 0, sizeof *p);
+  np_list_init(&p->running);
+  np_list_init(&p->waiting);
+  np_list_init(&p->hosts);
+  p->max_running = (uint32_t)max_running;
+  p->max_per_host = (uint32_t)max_per_host;
+  p->timer.fire = on_timer;
+  p->timer.weak = 1;
+  np_handle_init(&p->base, h, &pool_handle);
+  p->base.kind = "HTTP session";
+  *box = p;
+  if (!open_multi(p, max_idle)) return luaL_error(L, "not enough memory");
+  np_handle_list(&p->base);
+  return 1;
+}
