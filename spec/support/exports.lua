@@ -14,7 +14,7 @@ exports.modules = {
 -- What a module has for other modules of neap, and no user calls.
 local internal = {
   ["neap.tls"] = {
-    "accept", "after_handshake", "connect", "for_client", "for_server", "handshake", "secure", "start",
+    "accept", "after_handshake", "client_fields", "connect", "for_client", "for_server", "handshake", "secure", "start",
   },
   ["neap.http.headers"] = { "adopt", "is" },
   ["neap.http.url"] = { "add_field", "default_ports" },

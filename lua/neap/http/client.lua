@@ -58,7 +58,7 @@ end
 
 --- Sends the request that a table describes.
 ---@async
----@overload async fun(request: neap.http.RequestOptions): neap.http.Response?, neap.Error?
+---@overload async fun(request: neap.http.RequestOptions): neap.http.ClientResponse?, neap.Error?
 function client.request(...)
   local opts = ...
   args.table("request", 1, opts, select("#", ...))

@@ -241,7 +241,7 @@ local Guard = {
 
 --- Runs one request up to the head of its answer.
 ---@async
----@return neap.http.Response?
+---@return neap.http.ClientResponse?
 ---@return neap.Error? err
 function exchange.run(plan)
   if plan.target.secure and not package.preload["neap.tls"] then

@@ -77,7 +77,7 @@ end
 
 --- Runs a request and those that its redirects ask for.
 ---@async
----@return neap.http.Response?
+---@return neap.http.ClientResponse?
 ---@return neap.Error? err
 function redirects.follow(plan)
   local most = plan.opts.redirects or MOST

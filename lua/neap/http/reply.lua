@@ -11,7 +11,7 @@ local http1 = require("neap.proto.http1")
 
 local reply = {}
 
----@class neap.http.Response
+---@class neap.http.ClientResponse
 ---@field status integer
 ---@field reason string
 ---@field ok boolean  whether the status is one of 200 to 299
@@ -81,7 +81,7 @@ local function decoders_of(text, opts)
 end
 
 --- Of a transfer whose head has come.
----@return neap.http.Response
+---@return neap.http.ClientResponse
 function reply.new(plan, transfer, feed, status, reason, version, text)
   local decoders = plan.method ~= "HEAD" and decoders_of(text, plan.opts) or nil
   return setmetatable({
@@ -239,7 +239,7 @@ end
 
 --- Some bytes of the body, at most `n`; nil at the end.
 ---@async
----@overload async fun(self: neap.http.Response, n?: integer): string?, neap.Error?
+---@overload async fun(self: neap.http.ClientResponse, n?: integer): string?, neap.Error?
 function methods.read(self, n)
   check_open(self)
   n = math.tointeger(n) or LARGE

@@ -53,7 +53,7 @@ end
 
 --- Runs a plan, several times if its options ask for it.
 ---@async
----@return neap.http.Response?
+---@return neap.http.ClientResponse?
 ---@return neap.Error? err
 function retry.run(plan)
   local option = plan.opts.retry

@@ -15,13 +15,13 @@ local upload = require("neap.http.upload")
 local session = {}
 
 ---@class neap.http.Session
----@field get async fun(self, url: string, opts?: neap.http.RequestOptions): neap.http.Response?, neap.Error?
----@field post async fun(self, url: string, opts?: neap.http.RequestOptions): neap.http.Response?, neap.Error?
----@field put async fun(self, url: string, opts?: neap.http.RequestOptions): neap.http.Response?, neap.Error?
----@field delete async fun(self, url: string, opts?: neap.http.RequestOptions): neap.http.Response?, neap.Error?
----@field patch async fun(self, url: string, opts?: neap.http.RequestOptions): neap.http.Response?, neap.Error?
----@field head async fun(self, url: string, opts?: neap.http.RequestOptions): neap.http.Response?, neap.Error?
----@field options async fun(self, url: string, opts?: neap.http.RequestOptions): neap.http.Response?, neap.Error?
+---@field get async fun(self, url: string, opts?: neap.http.RequestOptions): neap.http.ClientResponse?, neap.Error?
+---@field post async fun(self, url: string, opts?: neap.http.RequestOptions): neap.http.ClientResponse?, neap.Error?
+---@field put async fun(self, url: string, opts?: neap.http.RequestOptions): neap.http.ClientResponse?, neap.Error?
+---@field delete async fun(self, url: string, opts?: neap.http.RequestOptions): neap.http.ClientResponse?, neap.Error?
+---@field patch async fun(self, url: string, opts?: neap.http.RequestOptions): neap.http.ClientResponse?, neap.Error?
+---@field head async fun(self, url: string, opts?: neap.http.RequestOptions): neap.http.ClientResponse?, neap.Error?
+---@field options async fun(self, url: string, opts?: neap.http.RequestOptions): neap.http.ClientResponse?, neap.Error?
 local Session = { __name = "Session" }
 Session.__index = Session
 
@@ -229,7 +229,7 @@ end
 
 --- Sends the request that a table describes.
 ---@async
----@overload async fun(self, request: neap.http.RequestOptions): neap.http.Response?, neap.Error?
+---@overload async fun(self, request: neap.http.RequestOptions): neap.http.ClientResponse?, neap.Error?
 function Session:request(...)
   local opts = ...
   args.table("request", 1, opts, select("#", ...))
