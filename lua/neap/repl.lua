@@ -91,6 +91,7 @@ local function evaluate(self, fn)
     complain("it does not end; it goes on behind the prompt")
     return
   end
+  core.interrupt(false)
   local results = table.pack(pcall(task.result, task))
   if results[1] then
     show(table.unpack(results, 2, results.n))
@@ -108,6 +109,7 @@ local function on_interrupt(self)
   io.stdout:flush()
   self.interrupts = self.interrupts + 1
   self.task:cancel("interrupted")
+  core.interrupt(true) -- it may compute
   if self.interrupts == PATIENCE then
     self.given_up:set_result()
   end

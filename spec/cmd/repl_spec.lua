@@ -106,6 +106,12 @@ describe("the prompt", function()
   end)
 
   describe("on Ctrl-C", function()
+    it("ends what computes without a wait", function()
+      local out = at_prompt("?> |print('st'..'art') while true do end\\n|?start|\\x03"
+        .. "|?CANCELLED|?> |'af'..'ter'\\n|?after|?> |\\x04")
+      shows(out, "start\n", "^C\nCANCELLED: ", "> ", "after\n> ", ENDED)
+    end)
+
     it("cancels what runs", function()
       local out = at_prompt(
         "?> |print('st'..'art') require'neap'.sleep(100)\\n|?start|\\x03|?CANCELLED|?> "

@@ -83,6 +83,17 @@ static int trace_origins(lua_State *L) {
   return 0;
 }
 
+/* interrupt(on): whether code that computes in a task which was cancelled gets
+ * that error, without a wait. */
+static int interrupt(lua_State *L) {
+  np_host *h = np_gethost(L);
+  if (!lua_toboolean(L, 1))
+    np_guard_calm(h);
+  else if (np_guard_watch(h) == 0)
+    np_guard_interrupt(h);
+  return 0;
+}
+
 /* pending_timers() -> { [number] = origin or "" } of timed callbacks */
 static int pending_timers(lua_State *L) {
   np_host *h = np_gethost(L);
@@ -189,6 +200,7 @@ static const luaL_Reg funcs[] = {
     {"dump", dump},
     {"spawned_at", spawned_at},
     {"trace_origins", trace_origins},
+    {"interrupt", interrupt},
     {"pending_timers", pending_timers},
     {"random_bytes", random_bytes},
     {"cpu_count", cpu_count},

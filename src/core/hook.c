@@ -420,6 +420,11 @@ void np_guard_look(np_host *h) {
   if (g->made && !g->ticking) set_ticking(g, true);
 }
 
+void np_guard_calm(np_host *h) {
+  h->guard.interrupted = false;
+  np_guard_set(h);
+}
+
 void np_guard_close(np_host *h) {
   delete_timer(&h->guard);
   free(h->guard.trace);

@@ -96,6 +96,8 @@ int np_guard_watch(np_host *h);
 /* From now on code that computes for 100 ms gets CANCELLED, again and again.
  * For signal handlers, of any thread. */
 void np_guard_interrupt(np_host *h);
+/* No longer. In the host's thread. */
+void np_guard_calm(np_host *h);
 
 /* host->dump_due is set: has it seen to though the host may compute. Likewise. */
 void np_guard_look(np_host *h);
