@@ -303,8 +303,11 @@ function methods.text(self)
   end
   check_open(self)
   local text, err = whole(self)
+  if not text then
+    return nil, err
+  end
   self._whole = text
-  return text, err
+  return text
 end
 
 --- The value of a body of JSON.
