@@ -24,6 +24,13 @@ local whole = { headers = true, url = true }
 local renamed = { app = "new", session = "new", websocket = "connect", response = "new" }
 
 return setmetatable(http, {
+  __names = function()
+    local names = {}
+    for name in pairs(late) do
+      table.insert(names, name)
+    end
+    return names
+  end,
   __index = function(self, name)
     local path = late[name]
     if not path then

@@ -8,13 +8,14 @@ local exports = {}
 -- ---- modules -------------------------------------------------------------------
 
 exports.modules = {
-  "fs", "loop", "net", "process", "protocol", "signal", "sync", "testing", "thread", "tls",
+  "fs", "http", "loop", "net", "process", "protocol", "signal", "sync", "testing", "thread", "tls",
 }
 
 -- What a module has for other modules of neap, and no user calls.
 local internal = {
   ["neap.tls"] = {
-    "accept", "after_handshake", "client_fields", "connect", "for_client", "for_server", "handshake", "secure", "start",
+    "accept", "after_handshake", "client_fields", "connect", "for_client", "for_server", "handshake",
+    "secure", "start",
   },
   ["neap.http.headers"] = { "adopt", "is" },
   ["neap.http.url"] = { "add_field", "default_ports" },
@@ -130,14 +131,21 @@ exports.classes = {
   ["neap.http.Headers"] = function() return neap.http.headers.new() end,
   ["neap.http.Request"] = accepted,
   ["neap.http.Response"] = function() return neap.http.response("") end,
+  ["neap.http.ClientResponse"] = function()
+    local app = neap.http.app()
+    app:get("/", function() return "hello" end)
+    local server <close> = assert(app:serve({ host = "127.0.0.1", port = 0 }))
+    return assert(neap.http.get("http://127.0.0.1:" .. server:address().port))
+  end,
   ["neap.http.Server"] = function() return neap.http.app():serve({ host = "127.0.0.1", port = 0 }) end,
+  ["neap.http.Session"] = function() return neap.http.session() end,
 }
 
 -- Classes whose objects no user has.
 exports.internal_classes = {
   "ChannelWait", "Child", "Codec", "Compressor", "Decompressor", "Editor", "Gate", "HttpConnection",
   "HttpGroup", "Load", "Multi", "Notifier", "Pool", "Request", "Resolve", "Reverse", "Router",
-  "Scope", "Session", "ThreadJob", "Transfer", "UdpSend", "WaitQueue", "Watchman", "WebSockets",
+  "Scope", "ThreadJob", "Transfer", "UdpSend", "WaitQueue", "Watchman", "WebSockets",
   "Workers",
 }
 
@@ -195,35 +203,49 @@ end
 
 -- ---- options -------------------------------------------------------------------
 
+local client_options = require("neap.http.client_options")
 local net = require("neap.net_options")
+local reply = require("neap.http.reply")
 local socket_options = require("neap.websocket.options")
 local tls = require("neap.tls_options")
 
+--- A table of options that a function keeps to itself.
+local function kept(fn, name)
+  return assert(upvalue(fn, name), name)
+end
+
+local client_methods = kept(kept(reply.new, "Reply").__index, "methods")
+
 --- Class -> its options: name to what checks it.
 exports.options = {
-  ["neap.AsCompletedOptions"] = upvalue(neap.as_completed, "as_completed_options"),
+  ["neap.AsCompletedOptions"] = kept(neap.as_completed, "as_completed_options"),
   ["neap.ConnectOptions"] = net.connect,
   ["neap.EndpointOptions"] = net.datagram_endpoint,
-  ["neap.GatherOptions"] = upvalue(neap.gather, "gather_options"),
+  ["neap.GatherOptions"] = kept(neap.gather, "gather_options"),
   ["neap.ListenOptions"] = net.listen,
-  ["neap.MapOptions"] = upvalue(neap.map, "map_options"),
+  ["neap.MapOptions"] = kept(neap.map, "map_options"),
   ["neap.ResolveOptions"] = net.resolve,
-  ["neap.RunOptions"] = upvalue(neap.process.run, "run_options"),
+  ["neap.RunOptions"] = kept(neap.process.run, "run_options"),
   ["neap.ServeOptions"] = net.serve,
-  ["neap.SpawnOptions"] = upvalue(neap.process.spawn, "spawn_options"),
+  ["neap.SpawnOptions"] = kept(neap.process.spawn, "spawn_options"),
   ["neap.StartTlsOptions"] = tls.start,
   ["neap.TlsOptions"] = tls.context,
   ["neap.UdpOptions"] = net.udp,
   ["neap.UnixConnectOptions"] = net.connect_unix,
   ["neap.UnixListenOptions"] = net.listen_unix,
   ["neap.UnixServeOptions"] = net.serve_unix,
-  ["neap.WaitOptions"] = upvalue(neap.wait, "wait_options"),
-  ["neap.WatchOptions"] = upvalue(neap.fs.watch, "watch_options"),
+  ["neap.WaitOptions"] = kept(neap.wait, "wait_options"),
+  ["neap.WatchOptions"] = kept(neap.fs.watch, "watch_options"),
   ["neap.WebSocketAcceptOptions"] = socket_options.accept,
   ["neap.WebSocketConnectOptions"] = socket_options.connect,
+  ["neap.http.RequestOptions"] = client_options.request,
+  ["neap.http.RetryOptions"] = kept(client_options.request.retry, "retry_kinds"),
   ["neap.http.RunOptions"] = require("neap.http.server").run_options,
+  ["neap.http.SaveOptions"] = kept(client_methods.save, "save_kinds"),
   ["neap.http.ServeOptions"] = require("neap.http.server").options,
+  ["neap.http.SessionOptions"] = client_options.session,
   ["neap.http.StaticOptions"] = require("neap.http.static").options,
+  ["neap.http.WholeRequest"] = client_options.whole,
 }
 
 --- Class -> a call with options that C checks.

@@ -73,30 +73,42 @@ local function ask(app, line, fields, body)
   return answer.status .. (answer.body ~= "" and " " .. answer.body:gsub("\n$", "") or "")
 end
 
-local function serve_socket()
+local function echo_socket(socket)
+  for message, kind in socket:messages() do
+    socket:send(message, kind)
+  end
+end
+
+local function echo_body(req)
+  return { body = req:text(), type = req.headers["content-type"] }
+end
+
+--- A site that examples ask.
+local function serve_site()
   local app = neap.http.app()
-  app:websocket("/", function(socket)
-    for message, kind in socket:messages() do
-      socket:send(message, kind)
-    end
-  end)
-  local server = assert(app:serve({ host = "127.0.0.1", port = 0 }))
-  return server, assert(neap.http.websocket(("ws://127.0.0.1:%d"):format(server:address().port)))
+  app:get("/", function() return "hello" end)
+  app:get("/json", function() return { json = { sum = 42 } } end)
+  app:get("/cookie", function() return { text = "", cookies = { visitor = "7" } } end)
+  app:route("*", "/echo", echo_body)
+  app:websocket("/socket", echo_socket)
+  return assert(app:serve({ host = "127.0.0.1", port = 0 }))
 end
 
 given["neap.http"] = function(names, example)
-  local release, server = given["neap.fs"](names), nil
+  local release = given["neap.fs"](names)
+  local server = serve_site()
   names.ask = ask
+  names.site = "http://127.0.0.1:" .. server:address().port
   if example:find("%f[%w]ws[:.]") then
-    server, names.ws = serve_socket()
+    names.ws = assert(neap.http.websocket(names.site:gsub("^http", "ws") .. "/socket"))
   end
   return function()
-    if server then
+    if names.ws then
       names.ws:close()
       names.ws:wait_closed()
-      server:close()
-      server:wait_closed()
     end
+    server:close()
+    server:wait_closed()
     release()
   end
 end

@@ -1,11 +1,11 @@
 ---@meta neap.http
 
---- HTTP: apps and their servers, requests and responses, WebSockets, URLs.
+--- HTTP: apps and their servers, requests to servers of others, WebSockets, URLs.
 ---
 --- In the examples `ask(app, "GET /path")` gives the status of an app's answer and its
 --- text; `ask(app, line, fields, body)` sends a list of fields and a body, too. `dir`
---- is an empty directory, and `ws` a client's WebSocket to a server that sends back
---- what it gets.
+--- is an empty directory, `ws` a client's WebSocket to a server that sends back what it
+--- gets, and `site` the URL of a server that says hello at `/`.
 ---@class neap.http
 ---@field url neap.http.url  URLs and their parts
 ---@field headers neap.http.headers  making header fields
@@ -132,6 +132,195 @@ function http.response(value) end
 ---@param status? integer  300 to 399, 302 by default
 ---@return neap.http.Response response
 function http.redirect(url, status) end
+
+-- ---- asking servers --------------------------------------------------------
+
+--- The options of `http.get` and the like.
+---@class neap.http.RequestOptions
+---@field headers? table  fields, as `http.headers.new` takes them
+---@field query? table|string  added to the URL's
+---@field body? string|string[]|fun(): string?|neap.Stream|neap.File  a function gives piece after piece, then nil
+---@field json? any  sent as JSON
+---@field form? table  sent urlencoded
+---@field multipart? table  name to text, to a file `{ filename =, type =, path = | body = }`, or to a list of such
+---@field timeout? number  seconds for all of it, the body included
+---@field connect_timeout? number  seconds for name, connection and TLS, 30 by default
+---@field first_byte_timeout? number  seconds until the head of the answer
+---@field idle_timeout? number  seconds in which nothing comes or goes, 120 by default
+---@field redirects? integer  how many are followed, 10 by default; 0: none
+---@field tls? neap.Tls|false
+---@field proxy? string|false  a URL; false: none; by default that of the environment
+---@field auth? string|table  "user:password", { user, password } or { user =, password = }
+---@field bearer? string  a token
+---@field cookies? table<string, string>|false  to send besides those of the session; false: none are sent or kept
+---@field compress? boolean  whether to take a compressed answer, true by default
+---@field max_body? integer  bytes that `text` and `json` take, 1 GiB by default
+---@field max_growth? integer  how many times its compressed size a body may have, 200 by default; 16 MiB it may always
+---@field max_header_size? integer  bytes, 256 KiB by default
+---@field progress? fun(bytes: integer, total: integer?, kind: "received"|"sent")
+---@field retry? integer|neap.http.RetryOptions  how many times to try again where that is safe
+---@field version? "1.1"|"2"  "1.1" offers nothing else; "2" without TLS speaks it at once
+---@field family? "ipv4"|"ipv6"
+---@field bind? string  a local address
+
+--- The options of `http.request`: those of `http.get`, and what is asked for.
+---@class neap.http.WholeRequest: neap.http.RequestOptions
+---@field method? string  "GET" by default
+---@field url string
+
+--- The option `retry`.
+---@class neap.http.RetryOptions
+---@field attempts? integer  tries in all, 3 by default
+---@field delay? number  seconds before the second try, 0.25 by default; it doubles
+---@field max_delay? number  seconds, 30 by default
+---@field statuses? integer[]  answers after which to try again; 429, 502, 503 and 504 by default
+
+--- The options of `http.session`: defaults of its requests, and its limits.
+---@class neap.http.SessionOptions
+---@field base_url? string  what relative URLs are joined to
+---@field max_connections? integer  requests that run at once, 100 by default
+---@field max_per_host? integer  of them to one server; no limit by default
+---@field max_idle? integer  connections that are kept, as `max_connections` by default
+---@field headers? table  as of a request, like those below
+---@field timeout? number
+---@field connect_timeout? number
+---@field first_byte_timeout? number
+---@field idle_timeout? number
+---@field redirects? integer
+---@field tls? neap.Tls|false
+---@field proxy? string|false
+---@field auth? string|table
+---@field bearer? string
+---@field cookies? table<string, string>|false
+---@field compress? boolean
+---@field max_body? integer
+---@field max_growth? integer
+---@field max_header_size? integer
+---@field progress? fun(bytes: integer, total: integer?, kind: "received"|"sent")
+---@field retry? integer|neap.http.RetryOptions
+---@field version? "1.1"|"2"
+---@field family? "ipv4"|"ipv6"
+---@field bind? string
+
+--- Asks for a URL. Any answer is a response, whatever its status; an error is that
+--- there was none. A bad URL is an error, too.
+---
+--- ```lua
+--- local response = assert(http.get(site .. "/", { timeout = 10 }))
+--- print(response.status, response:text()) --> 200 hello
+--- ```
+---@async
+---@param url string
+---@param opts? neap.http.RequestOptions
+---@return neap.http.ClientResponse? response
+---@return neap.Error? err
+function http.get(url, opts) end
+
+--- Sends a POST, mostly with one of `body`, `json`, `form` and `multipart`.
+---
+--- ```lua
+--- local response = assert(http.post(site .. "/echo", { json = { n = 1 } }))
+--- print(response:json().n) --> 1
+--- ```
+---@async
+---@param url string
+---@param opts? neap.http.RequestOptions
+---@return neap.http.ClientResponse? response
+---@return neap.Error? err
+function http.post(url, opts) end
+
+--- Sends a PUT.
+---
+--- ```lua
+--- print(assert(http.put(site .. "/echo", { body = "new" })):text()) --> new
+--- ```
+---@async
+---@param url string
+---@param opts? neap.http.RequestOptions
+---@return neap.http.ClientResponse? response
+---@return neap.Error? err
+function http.put(url, opts) end
+
+--- Sends a DELETE.
+---
+--- ```lua
+--- print(assert(http.delete(site .. "/none")).status) --> 404
+--- ```
+---@async
+---@param url string
+---@param opts? neap.http.RequestOptions
+---@return neap.http.ClientResponse? response
+---@return neap.Error? err
+function http.delete(url, opts) end
+
+--- Sends a PATCH.
+---
+--- ```lua
+--- print(assert(http.patch(site .. "/echo", { form = { a = "b c" } })):text()) --> a=b%20c
+--- ```
+---@async
+---@param url string
+---@param opts? neap.http.RequestOptions
+---@return neap.http.ClientResponse? response
+---@return neap.Error? err
+function http.patch(url, opts) end
+
+--- Sends a HEAD: the answer has no body.
+---
+--- ```lua
+--- local response = assert(http.head(site .. "/"))
+--- print(response.headers["Content-Length"], #response:text()) --> 5 0
+--- ```
+---@async
+---@param url string
+---@param opts? neap.http.RequestOptions
+---@return neap.http.ClientResponse? response
+---@return neap.Error? err
+function http.head(url, opts) end
+
+--- Sends an OPTIONS.
+---
+--- ```lua
+--- print(assert(http.options(site .. "/")).headers.allow) --> GET, HEAD, OPTIONS
+--- ```
+---@async
+---@param url string
+---@param opts? neap.http.RequestOptions
+---@return neap.http.ClientResponse? response
+---@return neap.Error? err
+function http.options(url, opts) end
+
+--- Sends the request that a table describes.
+---
+--- ```lua
+--- local response = assert(http.request {
+---   method = "POST",
+---   url = site .. "/echo",
+---   headers = { ["Content-Type"] = "text/plain" },
+---   body = "hello",
+--- })
+--- print(response:text()) --> hello
+--- ```
+---@async
+---@param request neap.http.WholeRequest
+---@return neap.http.ClientResponse? response
+---@return neap.Error? err
+function http.request(request) end
+
+--- A session: its requests share connections, cookies and defaults. Any number of
+--- tasks use it at a time; requests beyond its limits wait in the order in which they
+--- came.
+---
+--- ```lua
+--- local session <close> = http.session { base_url = site, timeout = 10 }
+--- local pages = neap.map({ "/", "/", "/" }, function(path)
+---   return assert(session:get(path)):text()
+--- end)
+--- print(table.concat(pages, " ")) --> hello hello hello
+--- ```
+---@param opts? neap.http.SessionOptions
+---@return neap.http.Session session
+function http.session(opts) end
 
 --- Opens a WebSocket. A server that refuses is an error with the code `HTTP`, and its
 --- `status` and `headers`.
@@ -600,6 +789,243 @@ function Headers:set(name, value) end
 --- ```
 ---@param name string
 function Headers:remove(name) end
+
+-- ---- Session ---------------------------------------------------------------
+
+--- Requests that share connections, cookies and defaults. `<close>` closes it.
+---@class neap.http.Session
+local Session = {}
+
+--- Asks for a URL.
+---
+--- ```lua
+--- local session <close> = http.session { base_url = site }
+--- print(assert(session:get("/")):text()) --> hello
+--- ```
+---@async
+---@param url string
+---@param opts? neap.http.RequestOptions
+---@return neap.http.ClientResponse? response
+---@return neap.Error? err
+function Session:get(url, opts) end
+
+--- Sends a POST.
+---
+--- ```lua
+--- local session <close> = http.session { base_url = site }
+--- print(assert(session:post("/echo", { body = "hello" })):text()) --> hello
+--- ```
+---@async
+---@param url string
+---@param opts? neap.http.RequestOptions
+---@return neap.http.ClientResponse? response
+---@return neap.Error? err
+function Session:post(url, opts) end
+
+--- Sends a PUT.
+---
+--- ```lua
+--- local session <close> = http.session { base_url = site }
+--- print(assert(session:put("/echo", { body = "new" })):text()) --> new
+--- ```
+---@async
+---@param url string
+---@param opts? neap.http.RequestOptions
+---@return neap.http.ClientResponse? response
+---@return neap.Error? err
+function Session:put(url, opts) end
+
+--- Sends a DELETE.
+---
+--- ```lua
+--- local session <close> = http.session { base_url = site }
+--- print(assert(session:delete("/none")).status) --> 404
+--- ```
+---@async
+---@param url string
+---@param opts? neap.http.RequestOptions
+---@return neap.http.ClientResponse? response
+---@return neap.Error? err
+function Session:delete(url, opts) end
+
+--- Sends a PATCH.
+---
+--- ```lua
+--- local session <close> = http.session { base_url = site }
+--- print(assert(session:patch("/echo", { body = "a bit" })):text()) --> a bit
+--- ```
+---@async
+---@param url string
+---@param opts? neap.http.RequestOptions
+---@return neap.http.ClientResponse? response
+---@return neap.Error? err
+function Session:patch(url, opts) end
+
+--- Sends a HEAD.
+---
+--- ```lua
+--- local session <close> = http.session { base_url = site }
+--- print(assert(session:head("/")).status) --> 200
+--- ```
+---@async
+---@param url string
+---@param opts? neap.http.RequestOptions
+---@return neap.http.ClientResponse? response
+---@return neap.Error? err
+function Session:head(url, opts) end
+
+--- Sends an OPTIONS.
+---
+--- ```lua
+--- local session <close> = http.session { base_url = site }
+--- print(assert(session:options("/")).headers.allow) --> GET, HEAD, OPTIONS
+--- ```
+---@async
+---@param url string
+---@param opts? neap.http.RequestOptions
+---@return neap.http.ClientResponse? response
+---@return neap.Error? err
+function Session:options(url, opts) end
+
+--- Sends the request that a table describes.
+---
+--- ```lua
+--- local session <close> = http.session { base_url = site }
+--- print(assert(session:request({ method = "POST", url = "/echo", body = "hello" })):text()) --> hello
+--- ```
+---@async
+---@param request neap.http.WholeRequest
+---@return neap.http.ClientResponse? response
+---@return neap.Error? err
+function Session:request(request) end
+
+--- Opens a WebSocket, with the session's fields and TLS.
+---
+--- ```lua
+--- local session <close> = http.session()
+--- local socket <close> = assert(session:websocket(site:gsub("^http", "ws") .. "/socket"))
+--- socket:send("hello")
+--- print(socket:receive()) --> hello text
+--- ```
+---@async
+---@param url string
+---@param opts? neap.WebSocketConnectOptions
+---@return neap.WebSocket? ws
+---@return neap.Error? err
+function Session:websocket(url, opts) end
+
+--- The cookies that servers have set.
+---
+--- ```lua
+--- local session <close> = http.session { base_url = site }
+--- assert(session:get("/cookie")):close()
+--- local cookie = session:cookies()[1]
+--- print(cookie.name, cookie.value) --> visitor 7
+--- ```
+---@return table[] cookies  each with `name`, `value`, `domain`, `path`, `secure`, `expires`
+function Session:cookies() end
+
+--- Forgets the cookies that servers have set.
+---
+--- ```lua
+--- local session <close> = http.session { base_url = site }
+--- assert(session:get("/cookie")):close()
+--- session:clear_cookies()
+--- print(#session:cookies()) --> 0
+--- ```
+function Session:clear_cookies() end
+
+--- Ends its requests and connections. Whoever waits for one gets `CLOSED`.
+---
+--- ```lua
+--- local session = http.session()
+--- session:close()
+--- print(select(2, pcall(session.get, session, site)).code) --> CLOSED
+--- ```
+function Session:close() end
+
+--- The answer to a request of ours. A body is read once; `text` keeps what it read.
+--- Compression is undone. Errors of the connection are returned.
+---@class neap.http.ClientResponse
+---@field status integer
+---@field reason string
+---@field ok boolean  whether the status is one of 200 to 299
+---@field version "1.0"|"1.1"|"2"
+---@field url string  of the last request, after redirects
+---@field headers neap.http.Headers
+---@field cookies table<string, string>  that this answer sets
+---@field history table[]  the redirects, each with `status` and `url`
+local ClientResponse = {}
+
+--- The whole body, or what is left of it; the same text each time. More than
+--- `max_body` bytes are the error `LIMIT`.
+---
+--- ```lua
+--- local response = assert(http.get(site))
+--- print(response:text(), response:text()) --> hello hello
+--- ```
+---@async
+---@return string? text
+---@return neap.Error? err
+function ClientResponse:text() end
+
+--- The value of a body of JSON.
+---
+--- ```lua
+--- print(assert(http.get(site .. "/json")):json().sum) --> 42
+--- ```
+---@async
+---@return any value
+---@return neap.Error? err
+function ClientResponse:json() end
+
+--- Some bytes of the body, at most `n`; nil at the end.
+---
+--- ```lua
+--- local response <close> = assert(http.get(site))
+--- print((response:read(4))) --> hell
+--- ```
+---@async
+---@param n? integer
+---@return string? data
+---@return neap.Error? err
+function ClientResponse:read(n) end
+
+--- An iterator over the body as it comes, which raises errors.
+---
+--- ```lua
+--- local size = 0
+--- for data in assert(http.get(site)):chunks() do size = size + #data end
+--- print(size) --> 5
+--- ```
+---@return async fun(): string? iterator
+function ClientResponse:chunks() end
+
+--- The options of `response:save`.
+---@class neap.http.SaveOptions
+---@field resume? boolean  keep what came of a body that breaks off, and go on from there
+
+--- Writes the body to a file, which is there only once it is complete.
+---
+--- ```lua
+--- assert(assert(http.get(site)):save(dir .. "/page"))
+--- print(neap.fs.read_file(dir .. "/page")) --> hello
+--- ```
+---@async
+---@param path string
+---@param opts? neap.http.SaveOptions
+---@return true? ok
+---@return neap.Error? err
+function ClientResponse:save(path, opts) end
+
+--- Gives up what has not been read.
+---
+--- ```lua
+--- local response = assert(http.get(site))
+--- response:close()
+--- print(response.status) --> 200
+--- ```
+function ClientResponse:close() end
 
 -- ---- WebSocket -------------------------------------------------------------
 
