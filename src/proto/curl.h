@@ -92,6 +92,7 @@ struct np_curl {
   np_curl_reason reason;
   CURLcode result;
   int os_errno;
+  long tunnel;                /* the status of a proxy's answer to CONNECT */
   char text[CURL_ERROR_SIZE]; /* libcurl's words */
 
   /* the answer */

@@ -83,6 +83,7 @@ int np_curl_fail(lua_State *L, const np_curl *t) {
   if (t->result == CURLE_OK)  // without a head, or nobody would ask
     return push(L, "EOF", t->stage, "the connection ended in the header");
   if (is_malformed(t)) return push(L, "HTTP", NP_CURL_BODY, words(t));
+  if (t->tunnel >= 300) return push(L, "HTTP", NP_CURL_CONNECT, words(t));
   if (is_network(t->result) && t->os_errno > 0)
     return push_errno(L, t, t->stage);
   for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {

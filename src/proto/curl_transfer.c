@@ -37,6 +37,7 @@ static void note_errno(np_curl *t) {
   long code = 0;
   curl_easy_getinfo(t->easy, CURLINFO_OS_ERRNO, &code);
   if (code > 0) t->os_errno = (int)code;
+  curl_easy_getinfo(t->easy, CURLINFO_HTTP_CONNECTCODE, &t->tunnel);
 }
 
 /* A connection that was made and no request: its TLS is not done. */

@@ -91,18 +91,21 @@ local function own_fields(self, opts, source)
     fields:set("Content-Type", source.type)
   end
   take_framing(fields, source)
+  local cookie = fields:get("cookie")
+  fields:remove("cookie") -- libcurl joins it with those of the session
   local lines = lines_of(fields)
   for i, line in ipairs(lines) do
     if line:lower() == "expect;" then
       lines[i] = "Expect:" -- none at all
     end
   end
-  return lines
+  return lines, cookie
 end
 
+--- The lines of a header, and the value of its Cookie field.
 local function fields_of(self, opts, source)
-  if not source and not opts.headers and not opts.bearer and opts.compress == nil then
-    return self._fields
+  if not source and not opts.headers and not opts.bearer and opts.compress == nil and not self._opts.bearer then
+    return self._fields, self._cookie
   end
   return own_fields(self, opts, source)
 end
@@ -126,8 +129,8 @@ local function target_of(self, text, query)
   return where, err
 end
 
-local function cookie_text(...)
-  local parts = {}
+local function cookie_text(field, ...)
+  local parts = { field }
   for _, cookies in ipairs({ ... }) do
     local list = {}
     for name, value in pairs(cookies) do
@@ -140,12 +143,12 @@ local function cookie_text(...)
 end
 
 --- What is sent besides the cookies of the session.
-local function cookie_of(self, opts)
+local function cookie_of(self, opts, field)
   local own, common = opts.cookies, self._opts.cookies
   if own == false or not own and not common then
-    return nil
+    return field
   end
-  return cookie_text(common or {}, own or {})
+  return cookie_text(field, common or {}, own or {})
 end
 
 local none = {}
@@ -168,13 +171,14 @@ local function plan_of(self, method, text, given)
   for name, value in pairs(opts) do
     all[name] = value
   end
+  local fields, cookie = fields_of(self, opts, source)
   return {
     session = self,
     method = method,
     target = where,
     opts = all,
-    fields = fields_of(self, opts, source),
-    cookie = cookie_of(self, opts),
+    fields = fields,
+    cookie = cookie_of(self, opts, cookie),
     source = source,
     deadline = all.timeout and core.now() + all.timeout or nil,
     history = {},
@@ -299,11 +303,15 @@ end
 --- A session of checked options.
 ---@return neap.http.Session
 function session.make(opts)
+  local fields = default_fields(opts)
+  local cookie = fields:get("cookie")
+  fields:remove("cookie")
   local most = opts.max_connections or CONNECTIONS
   return setmetatable({
     _opts = opts,
     _defaults = { __index = opts },
-    _fields = lines_of(default_fields(opts)),
+    _fields = lines_of(fields),
+    _cookie = cookie,
     _pool = curl.pool(most, opts.max_per_host or NO_LIMIT, opts.max_idle or most),
     _names = names.new(),
     _targets = {},
