@@ -23,7 +23,9 @@ local reply = {}
 local Reply = { __name = "Response" }
 local methods = {}
 
-local PIECE = 16 * 1024 -- of compressed data
+-- How much compressed data is undone at a time: less where it grows a lot, so
+-- that what comes out is of one size.
+local LEAST_PIECE, MOST_PIECE = 128, 16 * 1024
 local LARGE = 256 * 1024
 local FREE_GROWTH = 16 * 1024 * 1024
 local CODINGS = { gzip = "gzip", ["x-gzip"] = "gzip", deflate = "deflate" }
@@ -96,6 +98,7 @@ function reply.new(plan, transfer, feed, status, reason, version, text)
     _transfer = transfer,
     _feed = feed,
     _decoders = decoders,
+    _piece = 1024,
     _came = 0, -- bytes of body, as they were sent
     _grown = 0, -- and as they are
   }, Reply)
@@ -205,9 +208,17 @@ local function decode(self, piece, flush)
   return piece
 end
 
+local function adapt(self, size)
+  if size > LARGE then
+    self._piece = math.max(self._piece // 4, LEAST_PIECE)
+  elseif size < LARGE // 8 then
+    self._piece = math.min(self._piece * 2, MOST_PIECE)
+  end
+end
+
 local function decoded_piece(self)
   while not self._ended do
-    local raw, err = raw_piece(self, PIECE)
+    local raw, err = raw_piece(self, self._piece)
     if err then
       return nil, err
     elseif not raw then
@@ -220,7 +231,9 @@ local function decoded_piece(self)
     piece, err = decode(self, raw or "", not raw and "finish" or nil)
     if not piece then
       return nil, err
-    elseif piece ~= "" then
+    end
+    adapt(self, #piece)
+    if piece ~= "" then
       return piece
     end
   end
