@@ -165,7 +165,6 @@ async def ranged(request):
     cut = int(request.query.get("cut", 0))
     if cut and not wanted:
         await response.write(data[:cut])
-        await response.drain() if hasattr(response, "drain") else None
         request.transport.close()
         return response
     await response.write(data)
