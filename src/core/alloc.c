@@ -4,6 +4,10 @@
  * straight from the system. Under ASan everything comes from malloc, so that
  * it sees each block. Chunks are given back only when a limit of memory is
  * met, since that means to visit every free block.
+ *
+ * Blocks of 16 to 132 KiB are as large as messages are, and malloc would give
+ * each back to the system and take it, page by page, anew: their sizes are
+ * rounded up to 4 KiB, and a bounded number of bytes in them is kept.
  */
 #include "core/alloc.h"
 
@@ -18,7 +22,10 @@
 #include "base/list.h"
 #include "core/host.h"
 
-enum { CHUNK = 16 * 1024 }; /* small: a host needs 100 KiB at its start */
+enum {
+  CHUNK = 16 * 1024,   /* small: a host needs 100 KiB at its start */
+  KEPT_BYTES = 4 << 20 /* most that is kept in large free blocks */
+};
 
 #if defined(__SANITIZE_ADDRESS__)
 #define POOLED 0
@@ -135,8 +142,78 @@ static void *take_fresh(np_pool *p, size_t class) {
   return block;
 }
 
+/* ---- large blocks that are kept ---------------------------------------- */
+
+static bool is_medium(size_t size) {
+  return POOLED && size >= NP_ALLOC_KEPT_MIN && size <= NP_ALLOC_KEPT_MAX;
+}
+
+/* What a block that is not small takes. */
+static size_t rounded(size_t size) {
+  size_t step = NP_ALLOC_KEPT_STEP;
+  return is_medium(size) ? (size + step - 1) / step * step : size;
+}
+
+static np_block **kept_list(np_pool *p, size_t size) {
+  return &p->kept[(size - NP_ALLOC_KEPT_MIN) / NP_ALLOC_KEPT_STEP];
+}
+
+static void drop_kept(np_pool *p) {
+  for (size_t class = 0; class < NP_ALLOC_KEPT_CLASSES; class ++) {
+    np_block *b;
+    while ((b = p->kept[class]) != NULL) {
+      p->kept[class] = b->next;
+      from_system(p, b, NP_ALLOC_KEPT_MIN + class * NP_ALLOC_KEPT_STEP, 0);
+    }
+  }
+  p->nkept = 0;
+}
+
+/* A block of a rounded size, or NULL. */
+static void *take_kept(np_pool *p, size_t size) {
+  if (!is_medium(size)) return NULL;
+  np_block **list = kept_list(p, size), *b = *list;
+  if (!b) return NULL;
+  *list = b->next;
+  p->nkept -= size;
+  return b;
+}
+
+static void *take_large(np_pool *p, size_t size) {
+  void *kept = take_kept(p, size);
+  return kept ? kept : from_system(p, NULL, 0, size);
+}
+
+/* Where others fill the room that have not been asked for, they make it. */
+static void give_large(np_pool *p, void *ptr, size_t size) {
+  bool keeps = is_medium(size) && p->limit == 0 && !p->base;
+  if (keeps && p->nkept + size > KEPT_BYTES) {
+    keeps = *kept_list(p, size) == NULL;
+    if (keeps) drop_kept(p);
+  }
+  if (!keeps) {
+    from_system(p, ptr, size, 0);
+    return;
+  }
+  np_block **list = kept_list(p, size), *b = ptr;
+  b->next = *list;
+  *list = b;
+  p->nkept += size;
+}
+
+static void *resize_large(np_pool *p, void *ptr, size_t osize, size_t nsize) {
+  if (osize == nsize) return ptr;
+  void *new = take_kept(p, nsize);
+  if (!new) return from_system(p, ptr, osize, nsize);
+  memcpy(new, ptr, osize < nsize ? osize : nsize);
+  give_large(p, ptr, osize);
+  return new;
+}
+
+/* ---- blocks of any size ------------------------------------------------ */
+
 static void *take(np_pool *p, size_t size) {
-  if (!is_small(size)) return from_system(p, NULL, 0, size);
+  if (!is_small(size)) return take_large(p, rounded(size));
   size_t class = class_of(size);
   np_block *b = p->free[class];
   if (!b) return take_fresh(p, class);
@@ -145,17 +222,16 @@ static void *take(np_pool *p, size_t size) {
 }
 
 static void give(np_pool *p, void *ptr, size_t size) {
-  if (!is_small(size)) {
-    from_system(p, ptr, size, 0);
-    return;
-  }
-  put(p, ptr, size);
+  if (is_small(size))
+    put(p, ptr, size);
+  else
+    give_large(p, ptr, rounded(size));
 }
 
 /* A block gets another size, and may move. */
 static void *resize(np_pool *p, void *ptr, size_t osize, size_t nsize) {
   if (!is_small(osize) && !is_small(nsize))
-    return from_system(p, ptr, osize, nsize);
+    return resize_large(p, ptr, rounded(osize), rounded(nsize));
   void *new = take(p, nsize);
   if (!new) return NULL;
   memcpy(new, ptr, osize < nsize ? osize : nsize);
@@ -255,6 +331,7 @@ static void forget_idle(np_pool *p, np_span *spans, size_t n) {
 
 void np_pool_trim(np_pool *p) {
   size_t n = 0;
+  drop_kept(p);
   if (p->held - p->used < p->held / 16) return; /* not worth it */
   for (np_block *c = p->chunks; c; c = c->next) n++;
   np_span *spans = n > 0 ? malloc(n * sizeof *spans) : NULL;
@@ -285,6 +362,7 @@ void np_pool_trim(np_pool *p) {
 
 void np_pool_close(np_pool *p) {
   np_block *chunk = p->chunks;
+  drop_kept(p);
   while (chunk) {
     np_block *next = chunk->next;
     from_system(p, chunk, CHUNK, 0);

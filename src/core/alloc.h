@@ -1,7 +1,8 @@
 /*
  * alloc.h: the allocator of a state that a host owns: free lists by size
  * class. Lua tells the size of what it gives back, so nothing is stored beside
- * a block, and a task costs no visit to malloc.
+ * a block, and a task costs no visit to malloc. Neither do messages of 16 to
+ * 128 KiB: about a MiB of such blocks is kept for the next ones.
  */
 #ifndef NP_ALLOC_H
 #define NP_ALLOC_H
@@ -13,6 +14,11 @@ enum {
   NP_ALLOC_STEP = 16,
   NP_ALLOC_SMALL = 1024,
   NP_ALLOC_CLASSES = NP_ALLOC_SMALL / NP_ALLOC_STEP,
+  NP_ALLOC_KEPT_MIN = 16 * 1024,
+  NP_ALLOC_KEPT_STEP = 4 * 1024,
+  NP_ALLOC_KEPT_MAX = 132 * 1024, /* strings of 128 KiB have a header */
+  NP_ALLOC_KEPT_CLASSES =
+      (NP_ALLOC_KEPT_MAX - NP_ALLOC_KEPT_MIN) / NP_ALLOC_KEPT_STEP + 1,
   NP_ALLOC_MAPPED = 1 << 20
 };
 
@@ -21,11 +27,13 @@ typedef struct np_block {
 } np_block;
 
 typedef struct np_pool {
-  np_block *free[NP_ALLOC_CLASSES]; /* by class */
-  np_block *chunks;                 /* to free at the end */
-  char *fresh, *fresh_end;          /* rest of the newest chunk */
-  size_t used;                      /* bytes handed out */
-  size_t held;                      /* bytes taken from the system */
+  np_block *free[NP_ALLOC_CLASSES];      /* by class */
+  np_block *kept[NP_ALLOC_KEPT_CLASSES]; /* free, of 16 KiB and more */
+  size_t nkept;                          /* bytes in them */
+  np_block *chunks;                      /* to free at the end */
+  char *fresh, *fresh_end;               /* rest of the newest chunk */
+  size_t used;                           /* bytes handed out */
+  size_t held;                           /* bytes taken from the system */
   size_t limit;   /* of held, where limits.c is asked; 0: never */
   lua_Alloc base; /* where chunks and large blocks come from; NULL: malloc.
                        Set before the first use */
