@@ -248,10 +248,19 @@ static void *shrink(np_pool *p, void *ptr, size_t osize, size_t nsize) {
   return new ? new : ptr;
 }
 
+/* It was counted when it was made. */
+static void *take_offer(np_pool *p) {
+  void *block = p->offer;
+  p->offer = NULL;
+  return block;
+}
+
 void *np_pool_alloc(void *ud, void *ptr, size_t osize, size_t nsize) {
   np_pool *p = &((np_host *)ud)->pool_memory;
   if (!ptr) {
     if (nsize == 0) return NULL;
+    if (p->offer && nsize == p->offer_size && osize == LUA_TSTRING)
+      return take_offer(p);
     void *new = take(p, nsize);
     if (new) p->used += nsize;
     return new;

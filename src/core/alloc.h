@@ -32,10 +32,13 @@ typedef struct np_pool {
   size_t nkept;                          /* bytes in them */
   np_block *chunks;                      /* to free at the end */
   char *fresh, *fresh_end;               /* rest of the newest chunk */
-  size_t used;                           /* bytes handed out */
-  size_t held;                           /* bytes taken from the system */
-  size_t limit;   /* of held, where limits.c is asked; 0: never */
-  lua_Alloc base; /* where chunks and large blocks come from; NULL: malloc.
+  void *offer;       /* the next string of offer_size bytes in all lies here; */
+  size_t offer_size; /* NULL: wherever (core/adopt.c) */
+  size_t string_head; /* bytes before the text of a long string; 0: unknown */
+  size_t used;        /* bytes handed out */
+  size_t held;        /* bytes taken from the system */
+  size_t limit;       /* of held, where limits.c is asked; 0: never */
+  lua_Alloc base;     /* where chunks and large blocks come from; NULL: malloc.
                        Set before the first use */
   void *base_ud;
 } np_pool;

@@ -10,6 +10,7 @@
 
 #include "base/class.h"
 #include "base/err.h"
+#include "core/adopt.h"
 #include "core/coro.h"
 #include "core/loop.h"
 #include "core/open.h"
@@ -108,6 +109,7 @@ void np_host_attach(lua_State *L, np_host *h) {
   lua_pushlightuserdata(L, h);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &host_key);
   np_err_open(L);
+  np_adopt_open(L, h);
   make_slots(L, h);
   lua_createtable(L, 0, 64);
   open_parts(L, h);

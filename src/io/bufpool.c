@@ -8,6 +8,8 @@
 #include <string.h>
 #include <uv.h>
 
+#include "core/adopt.h"
+
 enum {
   SMALL_SIZE = 1024,
   MAX_SMALL = 256,               /* kept: 256 KiB */
@@ -24,9 +26,11 @@ static np_bufpool *get_pool(np_host *h) {
   if (h->buffers) return h->buffers;
   np_bufpool *pool = np_alloc(h, sizeof(*pool));
   if (!pool) return NULL;
+  size_t head = np_adopt_head(h);
   *pool = (np_bufpool){
+      .head = head,
       .small = {.max = MAX_SMALL, .size = SMALL_SIZE},
-      .large = {.max = MAX_LARGE, .size = NP_READ_SIZE},
+      .large = {.max = MAX_LARGE, .size = head + NP_READ_SIZE + 1},
   };
   return h->buffers = pool;
 }
@@ -53,13 +57,10 @@ static void put(np_host *h, np_shelf *s, char *base) {
 char *np_bufpool_make_shared(np_host *h) {
   np_bufpool *pool = get_pool(h);
   if (!pool) return NULL;
-  if (!pool->shared) pool->shared = take(h, &pool->large);
+  if (pool->shared) return pool->shared;
+  char *base = take(h, &pool->large);
+  if (base) pool->shared = base + pool->head;
   return pool->shared;
-}
-
-/* Gives the empty b a block that holds n bytes. */
-static void fill(np_buf *b, char *base, size_t capacity, size_t n) {
-  *b = (np_buf){.base = base, .capacity = capacity, .tail = n};
 }
 
 int np_bufpool_append(np_host *h, np_buf *b, char *data, size_t n) {
@@ -70,14 +71,17 @@ int np_bufpool_append(np_host *h, np_buf *b, char *data, size_t n) {
     return np_buf_append(b, data, n, h->alloc, h->alloc_ud);
   }
   if (n > SMALL_SIZE) {
-    fill(b, data, NP_READ_SIZE, n);
+    *b = (np_buf){.base = data - pool->head,
+                  .capacity = pool->large.size,
+                  .head = pool->head,
+                  .tail = pool->head + n};
     pool->shared = NULL;
     return 0;
   }
   char *base = take(h, &pool->small);
   if (!base) return UV_ENOMEM;
   memcpy(base, data, n);
-  fill(b, base, SMALL_SIZE, n);
+  *b = (np_buf){.base = base, .capacity = SMALL_SIZE, .tail = n};
   return 0;
 }
 
@@ -91,7 +95,7 @@ void np_bufpool_return(np_host *h, char *data) {
   if (!h->buffers->shared) {
     h->buffers->shared = data;
   } else {
-    put(h, &h->buffers->large, data);
+    put(h, &h->buffers->large, data - h->buffers->head);
   }
 }
 
@@ -100,7 +104,7 @@ void np_bufpool_release(np_host *h, np_buf *b) {
   if (!b->base) return;
   if (pool && b->capacity == SMALL_SIZE) {
     put(h, &pool->small, b->base);
-  } else if (pool && b->capacity == NP_READ_SIZE) {
+  } else if (pool && b->capacity == pool->large.size) {
     put(h, &pool->large, b->base);
   } else {
     np_free(h, b->base, b->capacity);
@@ -122,7 +126,7 @@ void np_bufpool_close(np_host *h) {
   if (!pool) return;
   clear(h, &pool->small);
   clear(h, &pool->large);
-  if (pool->shared) np_free(h, pool->shared, NP_READ_SIZE);
+  if (pool->shared) np_free(h, pool->shared - pool->head, pool->large.size);
   np_free(h, pool, sizeof(*pool));
   h->buffers = NULL;
 }

@@ -25,8 +25,12 @@ typedef struct np_shelf {
   size_t size;
 } np_shelf;
 
+/* The large ones are as long strings are: what was read lies behind a head, so
+ * that 64 KiB can become a string where they are. */
 struct np_bufpool {
-  char *shared; /* the loop's buffer; NULL after a stream took it over */
+  char *shared; /* the loop's buffer behind its head; NULL after a stream took
+                    it over */
+  size_t head;
   np_shelf small, large;
 };
 
@@ -48,6 +52,12 @@ int np_bufpool_append(np_host *h, np_buf *b, char *data, size_t n);
  * though other bytes are appended meanwhile; true if so. Then give it back. */
 bool np_bufpool_lend(np_host *h, char *data);
 void np_bufpool_return(np_host *h, char *data);
+
+/* Whether all of b is one large buffer that is full, which np_adopt can take. */
+static inline bool np_bufpool_is_string(const np_host *h, const np_buf *b) {
+  return np_buf_size(b) == NP_READ_SIZE && h->buffers->head > 0 &&
+         b->head == h->buffers->head && b->capacity == h->buffers->large.size;
+}
 
 /* Takes the memory of b back; b is empty afterwards. */
 void np_bufpool_release(np_host *h, np_buf *b);

@@ -129,6 +129,9 @@ int np_stream_read(lua_State *L, np_stream *s, const np_read_op *op,
                    size_t want, const char *separator);
 int np_stream_read_finish(lua_State *L, np_wait *w);
 
+/* [..] -> [.. string]  The first n > 0 bytes of the receive buffer. */
+void np_stream_take(lua_State *L, np_stream *s, size_t n);
+
 /* Takes n bytes off the receive buffer. */
 void np_stream_consume(np_stream *s, size_t n);
 

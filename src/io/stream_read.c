@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "core/adopt.h"
 #include "io/bufpool.h"
 
 /* ---- arrivals ---------------------------------------------------------- */
@@ -67,6 +68,19 @@ void np_stream_consume(np_stream *s, size_t n) {
     np_buf_consume(&s->in, n);
   }
   if (!s->reading && !s->lazy && left <= NP_STREAM_HIGH / 2) np_stream_start(s);
+}
+
+void np_stream_take(lua_State *L, np_stream *s, size_t n) {
+  np_host *h = s->base.host;
+  if (n == NP_READ_SIZE && np_bufpool_is_string(h, &s->in)) {
+    char *block = s->in.base;
+    s->in = (np_buf){0};
+    np_adopt(L, h, block, n);
+    np_stream_consume(s, 0);
+  } else {
+    lua_pushlstring(L, np_buf_data(&s->in), n);
+    np_stream_consume(s, n);
+  }
 }
 
 /* ---- the wait ---------------------------------------------------------- */
@@ -168,8 +182,7 @@ static int take_bytes(lua_State *L, np_stream *s, size_t n) {
     lua_pushliteral(L, "");
     return 1;
   }
-  lua_pushlstring(L, np_buf_data(&s->in), n);
-  np_stream_consume(s, n);
+  np_stream_take(L, s, n);
   return 1;
 }
 

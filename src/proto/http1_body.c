@@ -212,8 +212,7 @@ static int read_step(lua_State *L, np_http_conn *c, np_stream *s,
 }
 
 static int take_data(lua_State *L, np_http_conn *c, np_stream *s, size_t n) {
-  lua_pushlstring(L, np_buf_data(&s->in), n);
-  np_stream_consume(s, n);
+  np_stream_take(L, s, n);
   c->left -= n;
   if (c->left == 0)
     c->body = c->body == NP_BODY_DATA ? NP_BODY_END : NP_BODY_NONE;
