@@ -15,6 +15,14 @@ local function literal(text)
   return '"' .. text:gsub(".", escapes) .. '"'
 end
 
+--- The text without what is in lines that are comments: they need not be read
+--- at each start of a host. The lines stay, as errors name them.
+local function without_comments(text)
+  return (("\n" .. text):gsub("\n[ \t]*%-%-[^\n]*", function(line)
+    return line:find("^\n[ \t]*%-%-%[=*%[") and line or "\n"
+  end):sub(2))
+end
+
 --- The text as one literal per line of source.
 local function literals(text)
   local lines = {}
@@ -38,7 +46,7 @@ local c = { '#include "api/sources.h"\n\nconst np_source np_sources[] = {\n' }
 for _, path in ipairs(arg) do
   local inner = assert(path:match("^lua/(.*)%.lua$"), path .. " is not below lua/")
   local module = inner:gsub("/", "."):gsub("%.init$", "")
-  local text = read(path)
+  local text = without_comments(read(path))
   table.insert(c, string.format("  {%s, %s,\n%s,\n    %d},\n", literal(module),
     literal("@" .. inner .. ".lua"), literals(text), #text))
 end

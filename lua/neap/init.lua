@@ -172,18 +172,6 @@ end
 
 -- ---- what is loaded on first use -------------------------------------------
 
--- A module of ours is loaded once, also where package.loaded is emptied, as
--- test runners do: what it keeps belongs to the host.
-for module, load in pairs(package.preload) do
-  if module:find("^neap%.") then
-    local value
-    package.preload[module] = function(...)
-      value = value or load(...)
-      return value
-    end
-  end
-end
-
 -- Name -> module.
 local late = {
   as_completed = "combine",

@@ -67,9 +67,11 @@ static void *open_beside(char *file, const char *name, char *tried,
   return module;
 }
 
-/* Upvalues: host, metatable (none), name. Loads the module of that name. */
+/* Upvalues: host, the module once it is loaded, name. Loads the module of that name. */
 static int load_proto(lua_State *L) {
   const char *name = lua_tostring(L, lua_upvalueindex(3));
+  lua_pushvalue(L, lua_upvalueindex(2));
+  if (!lua_isnil(L, -1)) return 1;
   char file[PATH_MAX], symbol[64], tried[4096] = "";
   void *module = NULL;
   if (own_file(file)) {
@@ -87,6 +89,8 @@ static int load_proto(lua_State *L) {
   lua_pushvalue(L, lua_upvalueindex(1));
   lua_pushcclosure(L, open, 1);
   lua_call(L, 0, 1);
+  lua_pushvalue(L, -1);
+  lua_replace(L, lua_upvalueindex(2));
   return 1;
 }
 
