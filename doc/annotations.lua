@@ -6,8 +6,8 @@ local annotations = {}
 
 --- Those of LuaLS that the definitions use; another one is an error.
 annotations.tags = {
-  alias = true, async = true, class = true, field = true, meta = true, overload = true,
-  param = true, ["return"] = true,
+  alias = true, async = true, class = true, field = true, meta = true, operator = true,
+  overload = true, param = true, ["return"] = true,
 }
 
 ---@class annotations.Field
@@ -65,7 +65,7 @@ end
 
 local function named(rest)
   local front, text = split(rest)
-  local name, optional, kind = front:match("^([%w_.]+)(%??) +(.+)$")
+  local name, optional, kind = front:match("^(%[?[%w_.]+%]?)(%??) +(.+)$")
   assert(name, "no name and type: " .. rest)
   return { name = name, optional = optional == "?", type = kind, text = text }
 end
@@ -108,6 +108,10 @@ end
 
 function take.overload(_, item, rest)
   table.insert(item.overloads, rest)
+end
+
+-- What an operator gives is said in the text.
+function take.operator()
 end
 
 function take.param(_, item, rest)

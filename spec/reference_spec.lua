@@ -9,10 +9,6 @@ local reference = require("spec.support.reference")
 -- Those that end their process, or are for another interpreter.
 local in_child = { ["neap.exit"] = "neap", ["neap.run"] = "lua" }
 
--- Their clock jumps, but where an example needs the real one.
-local virtual = { neap = true, ["neap.loop"] = true, ["neap.sync"] = true }
-local needs_time = "net%.pair"
-
 local function run_in(module, item)
   local other = in_child[item.name]
   if other then
@@ -21,8 +17,7 @@ local function run_in(module, item)
     end)
     return
   end
-  local quick = virtual[module] and not item.example:find(needs_time)
-  case[quick and "timed" or "it"]("is right: " .. item.name, function()
+  case[reference.is_virtual(module, item) and "timed" or "it"]("is right: " .. item.name, function()
     reference.run(module, item.example, item.name)
   end)
 end

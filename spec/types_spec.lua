@@ -2,6 +2,7 @@
 --- other one, in a form that their readers understand.
 local annotations = require("doc.annotations")
 local case = require("spec.support.case")
+local child = require("spec.support.child")
 local exports = require("spec.support.exports")
 local neap = require("neap")
 local temp = require("spec.support.temp")
@@ -224,6 +225,26 @@ describe("the types in the definitions", function()
       check(item.type or "", name)
       assert.is_truthy(not item.parent or items[item.parent], name)
     end
+  end)
+end)
+
+describe("@async", function()
+  -- They wait, but not so that a cancelled task could not call them.
+  local shielded = { ["neap.Generator:close"] = true, ["neap.shield"] = true, ["neap.task_group"] = true }
+
+  it("is said of the functions that may wait, and of no other one", function()
+    local result = assert(neap.process.run({ child.interpreter(), "spec/support/waiting.lua" }, { timeout = 100 }))
+    assert.equal(0, result.code, result.stderr)
+
+    local count, wrong = 0, {}
+    for name, found in result.stdout:gmatch("(%S+) ([^\n]+)\n") do
+      count = count + 1
+      local expected = items[name].async and not shielded[name] and "waits" or "returns"
+      wrong[name] = found ~= expected and found or nil
+    end
+
+    assert.same({}, wrong)
+    assert.is_true(count > 300)
   end)
 end)
 

@@ -619,6 +619,7 @@ function Server:close(grace) end
 ---@field host string  of the target or the field Host, with its port
 ---@field id string  names the request in the log; X-Request-Id where it is a plain word
 ---@field trailers neap.http.Headers  behind a chunked body that was read to its end
+---@field [string] any  what handlers and middleware keep in it
 local Request = {}
 
 --- The whole body.
@@ -734,8 +735,11 @@ local headers = {}
 function headers.new(fields) end
 
 --- Header fields: names in any case, values in the order in which they came. A field's
---- first value can be read and set as `headers["Content-Type"]`; `pairs` gives all.
+--- first value can be read and set as `headers["Content-Type"]`; `pairs` gives all, `#` says how
+--- many there are.
 ---@class neap.http.Headers
+---@operator len: integer
+---@field [string] string?  the first value of a field
 local Headers = {}
 
 --- The first value of a field, or nil.

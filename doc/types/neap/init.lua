@@ -34,6 +34,7 @@ local neap = {}
 --- An error that neap made. `tostring` gives `CODE: message`; it can be
 --- concatenated like a string.
 ---@class neap.Error
+---@operator concat(any): string
 ---@field code string  the name of an errno such as "ECONNREFUSED", or one of ENOTFOUND, CANCELLED, TIMEOUT, EOF, LIMIT, CLOSED, BUSY, INVALID_STATE, QUEUE_EMPTY, QUEUE_FULL, BROKEN_BARRIER, TLS, HTTP, DEADLOCK
 ---@field message string  for people
 ---@field op? string  what was attempted, such as "connect"

@@ -566,7 +566,7 @@ function Stream:raw(on) end
 ---
 --- ```lua
 --- local stream <close> = assert(net.connect("127.0.0.1", echo))
---- print(select(2, stream:start_tls({ ca = "/no/such/file" })).code) --> ENOENT
+--- print(select(2, stream:start_tls()).code) --> TLS
 --- ```
 ---@async
 ---@param opts? neap.StartTlsOptions|neap.TlsContext|true
@@ -766,7 +766,7 @@ function UdpSocket:send(data, host, port) end
 ---
 --- ```lua
 --- local socket <close> = assert(net.udp { host = "127.0.0.1" })
---- socket:connect("127.0.0.1", socket:address().port)
+--- socket:connect("localhost", socket:address().port)
 --- socket:send("to myself")
 --- print((socket:recv())) --> to myself
 --- ```
