@@ -68,7 +68,7 @@ asan: ## the same with ASan, UBSan and the leak check
 	+@$(AGAIN) $(BUILD)/neap.so
 	+@$(AGAIN) specs-ready BUILD=$(BUILD)/asan LDFLAGS="$(SANITIZE)" \
 	  CFLAGS="-O1 -g -fno-omit-frame-pointer $(SANITIZE)"
-	@.ci/spec $(BUILD)/asan $(SPEC)
+	@SPEC_TIMEOUT=$${SPEC_TIMEOUT:-2700} .ci/spec $(BUILD)/asan $(SPEC)
 
 lint: ## luacheck, layers, globals, long files, formatting
 	@.ci/deps build lint
