@@ -65,13 +65,25 @@ local function code(text)
   return ("`%s`"):format((text:gsub("neap%.http%.(%l)", "http.%1"):gsub("neap%.([%l.]*)(%u)", "%2")))
 end
 
+--- Name of a class or alias -> page and heading. Filled before pages are written.
+local targets = {}
+
+--- A type; a link where it names one thing of neap.
+local function type_text(text)
+  local found, count = nil, 0
+  for name in text:gmatch("%f[%w]neap[%w_.]*") do
+    found, count = targets[name], count + 1
+  end
+  return found and count == 1 and ("[%s](%s)"):format(code(text), found) or code(text)
+end
+
 --- A line of a list: a name, its type, what is said about it.
 local function entry(field)
   local parts = { "- " }
   if field.name ~= "" then
     add(parts, code(field.name), field.optional and "? " or " ")
   end
-  add(parts, code(field.type))
+  add(parts, type_text(field.type))
   if field.text ~= "" then
     add(parts, ": ", field.text)
   end
@@ -120,7 +132,7 @@ function add_item.class(lines, item)
     add(lines, ("It has all of `%s`, too."):format(short(item.parent)), "")
   end
   for _, overload in ipairs(item.overloads) do
-    add(lines, ("Called as a function: %s"):format(code(overload)), "")
+    add(lines, ("Called as a function: %s"):format(type_text(overload)), "")
   end
   add_list(lines, "Fields:", item.fields)
 end
@@ -128,7 +140,7 @@ end
 function add_item.alias(lines, item)
   add(lines, "## " .. title(item), "")
   add_text(lines, item)
-  add(lines, code(item.type), "")
+  add(lines, type_text(item.type), "")
 end
 
 -- ---- pages -------------------------------------------------------------------
@@ -165,14 +177,7 @@ end
 --- methods, and then the tables of options and the like.
 local function arrange(module, items)
   local functions, classes, tables = {}, {}, {}
-  local has_methods = {}
   for _, item in ipairs(items) do
-    if item.owner then
-      has_methods[item.owner] = true
-    end
-  end
-  for _, item in ipairs(items) do
-    item.is_table = not has_methods[item.name]
     local list = item.owner == module and functions
       or (item.owner or not item.is_table) and classes
       or tables
@@ -248,10 +253,30 @@ local function index(files)
   return table.concat(lines, "\n") .. "\n"
 end
 
+--- Tells classes with methods from tables of fields, and where each is found.
+local function prepare(file)
+  local has_methods = {}
+  for _, item in ipairs(file.items) do
+    if item.owner then
+      has_methods[item.owner] = true
+    end
+  end
+  for _, item in ipairs(file.items) do
+    item.is_table = not has_methods[item.name]
+    if item.kind ~= "function" then
+      targets[item.name] = ("%s#%s"):format(file_name(file.module), anchor(title(item)))
+    end
+  end
+  targets[file.module] = file_name(file.module)
+end
+
 --- All pages: name of a file to its text.
 ---@return table<string, string>
 function generate.pages()
   local files, pages = annotations.read_all(), {}
+  for _, file in ipairs(files) do
+    prepare(file)
+  end
   for _, file in ipairs(files) do
     pages[file_name(file.module)] = page(file)
   end
