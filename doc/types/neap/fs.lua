@@ -384,7 +384,7 @@ local File = {}
 --- print(file:read(4), file:read(4), file:read(4)) --> hell o nil
 --- ```
 ---@async
----@param n? integer
+---@param n? integer  at least 1
 ---@return string? data
 ---@return neap.Error? err
 function File:read(n) end

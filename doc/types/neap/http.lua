@@ -526,15 +526,16 @@ function App:serve(opts) end
 --- most `grace` seconds (a second signal: no longer), and returns true.
 ---
 --- ```lua
---- local app = http.app()
+--- local app, killer = http.app(), nil
 --- print(app:run {
 ---   host = "127.0.0.1",
 ---   port = 0,
 ---   ready = function(server)
 ---     print("listening at " .. server:address().host) --> listening at 127.0.0.1
----     neap.spawn(neap.process.run, "kill -TERM " .. neap.process.id(), { shell = true })
+---     killer = neap.spawn(neap.process.run, "kill -TERM " .. neap.process.id(), { shell = true })
 ---   end,
 --- }) --> true
+--- killer:await()
 --- ```
 ---@async
 ---@param opts? neap.http.RunOptions
