@@ -104,6 +104,29 @@ describe("the definitions of", function()
   end
 end)
 
+describe("the options that C takes of fs", function()
+  it("have definitions", function()
+    local taken, defined = {}, {}
+    local entries <close> = assert(neap.fs.scandir("src/io"))
+    for name in entries do
+      local text = name:find("^fs.*%.c$") and assert(neap.fs.read_file("src/io/" .. name)) or ""
+      for option in text:gmatch('{"([%l_]+)",%s*NP_OPT_') do
+        taken[option] = true
+      end
+      for option in text:gmatch('with_flag%(L, [^)]*"([%l_]+)"%)') do
+        taken[option] = true
+      end
+    end
+    for class in pairs(exports.native_options) do
+      for name in pairs(fields[class]) do
+        defined[name] = true
+      end
+    end
+
+    assert.equal(keys(taken), keys(defined))
+  end)
+end)
+
 describe("the definitions", function()
   --- The classes that the sources name.
   local function named_classes()
