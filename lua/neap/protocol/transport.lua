@@ -1,15 +1,8 @@
---- A transport over a Stream: a task that reads and calls the protocol.
----
---- open      the task reads and calls, unless reading is paused or has ended
---- closing   close() was called: what was written is still sent, what comes is
----           dropped
---- over      the stream is closed; a method that is under way goes on
---- lost      connection_lost has been called, the last of all methods
----
---- `_error` is what connection_lost will get. While more than the high-water
---- mark is unsent, `_writing_paused` is true and the task `flow` waits for the
---- low one.
+--- A transport over a Stream. Its states are in base.lua. `_error` is what
+--- connection_lost will get. While more than the high-water mark is unsent,
+--- `_writing_paused` is true and the task `flow` waits for the low one.
 local args = require("neap.args")
+local base = require("neap.protocol.base")
 local calls = require("neap.protocol.calls")
 local core = require("neap.core")
 local errors = require("neap.errors")
@@ -19,18 +12,13 @@ local transport = {}
 --- Seconds without progress after which close() gives a peer up.
 local LINGER = 5
 
----@class neap.Transport
+---@class neap.Transport: neap.BaseTransport
 ---@field package _stream neap.Stream
----@field package _protocol table
----@field package _extra table<string, any>
----@field package _paused boolean  reading
 ---@field package _ended boolean  the peer has ended its direction
 ---@field package _eof_written boolean
----@field package _closing boolean
----@field package _over boolean
----@field package _lost boolean
 local Transport = { __name = "Transport" }
 Transport.__index = Transport
+base.extend(Transport)
 
 -- ---- ending ----------------------------------------------------------------
 
@@ -93,25 +81,12 @@ function Transport:close()
   end
 end
 
-function Transport:__close()
-  self:close()
-end
-
 --- Ends the transport at once; what is unsent is lost.
 function Transport:abort()
   end_stream(self, "abort")
 end
 
----@return boolean
-function Transport:is_closing()
-  return self._closing
-end
-
 -- ---- writing ---------------------------------------------------------------
-
-local function is_not_lost(self)
-  return not self._lost
-end
 
 --- Above the high-water mark: tells the protocol to pause, unless it knows, and
 --- to resume when no more than the low one is left; again, until it stays below.
@@ -119,7 +94,7 @@ local function flow(self)
   while self._writing_paused and not self._over do
     if not self._pause_told then
       self._pause_told = true
-      calls.call_in_turn(self, is_not_lost, "pause_writing")
+      calls.call_in_turn(self, self._is_not_lost, "pause_writing")
     end
     local ok, sent, err = pcall(core.stream_drain, self._stream, self._low)
     if not ok then
@@ -226,44 +201,25 @@ end
 
 -- ---- reading ---------------------------------------------------------------
 
---- No method is called with data, or at their end, until `resume_reading`.
-function Transport:pause_reading()
-  self._paused = true
-end
-
-function Transport:resume_reading()
-  self._paused = false
-  self._changed:wake()
-end
-
---- Waits until reading is not paused; false if the transport is closing.
-local function may_deliver(self)
-  while self._paused and not self._closing do
-    self._changed:park("transport resume_reading")
-  end
-  return not self._closing
-end
-
 local function end_of_data(self)
   self._ended = true
-  if may_deliver(self) and not calls.call(self, "eof_received") then
+  if self:_may_deliver() and not calls.call(self, "eof_received") then
     self:close()
   end
-  while not self._over do
-    self._changed:park("transport close")
-  end
+  self:_await_over()
 end
 
 --- Reads and calls until the stream is closed, which may raise CLOSED here.
-local function read_on(self)
+---@package
+function Transport:_receive()
   local stream = self._stream
   while not self._over do
     if self._paused then
-      may_deliver(self)
+      self:_may_deliver()
     end
     local data, err = stream:read()
     if data then
-      if may_deliver(self) then
+      if self:_may_deliver() then
         calls.call(self, "data_received", data)
       end
     elseif err then
@@ -274,55 +230,9 @@ local function read_on(self)
   end
 end
 
--- ---- the task --------------------------------------------------------------
-
-local function begin(self)
-  if self._over then
-    return
-  end
-  self._made = true
-  calls.call(self, "connection_made", self)
-  self._began = true
-  self._beginning:wake()
-  read_on(self)
-end
-
-local function set_lost(self)
-  self._lost = true
-  return true
-end
-
---- What ended the task besides the transport: what is to be raised, or nil.
-local function judge(self, err, trace)
-  local method, cancelled = self._method, core.error_code(err) == "CANCELLED"
-  if method then
-    self._method = nil
-    calls.leave(self)
-    if not cancelled then
-      calls.report(self, method, err, trace)
-      self:_fail(err)
-    end
-  elseif self._over and core.error_code(err) == "CLOSED" then
-    return nil
-  end
-  self:abort()
-  return (cancelled or not method) and err or nil
-end
-
---- The body of the task of a transport.
-local function run(self)
-  local failure = {}
-  local ok, err = xpcall(begin, calls.tracer(failure), self)
-  err = not ok and judge(self, err, failure.traceback) or nil
-  self._began = true
-  self._beginning:wake()
-  if self._made then
-    calls.call_in_turn(self, set_lost, "connection_lost", self._error)
-  end
-  if err then
-    error(err, 0)
-  end
-end
+--- Nothing comes before connection_lost.
+---@package
+function Transport:_finish() end
 
 -- ---- knowing ---------------------------------------------------------------
 
@@ -352,59 +262,17 @@ function Transport:get_extra_info(name, default)
   return value
 end
 
---- Gives the connection to another protocol; its connection_made is not called.
----@overload fun(self, protocol: neap.Protocol)
-function Transport:set_protocol(...)
-  local protocol = ...
-  if type(protocol) ~= "userdata" then
-    args.table("set_protocol", 1, protocol, select("#", ...))
-  end
-  self._protocol = protocol
-end
-
----@return neap.Protocol
-function Transport:get_protocol()
-  return self._protocol
-end
-
 function Transport:__tostring()
-  local state = self._lost and "closed" or self._closing and "closing" or "open"
-  return ("Transport (%s, %s)"):format(state, tostring(self._stream))
+  return ("Transport (%s, %s)"):format(self:_state(), tostring(self._stream))
 end
 
 -- ---- making ----------------------------------------------------------------
 
-local function new(stream, protocol, handler)
-  return setmetatable({
-    _stream = stream,
-    _protocol = protocol,
-    _handler = handler,
-    _extra = { peername = stream:peername(), sockname = stream:sockname() },
-    _high = calls.HIGH,
-    _low = calls.HIGH // 4,
-    _paused = false,
-    _closing = false,
-    _over = false,
-    _lost = false,
-    _changed = core.waitq(), -- its task waits for a change of these
-    _beginning = core.waitq(), -- who waits for connection_made
-  }, Transport)
+local function new(stream, protocol)
+  local self = base.new(Transport, protocol, { peername = stream:peername(), sockname = stream:sockname() })
+  self._stream = stream
+  return self
 end
-
-local function await_begun(self)
-  while not self._began do
-    self._beginning:park("connection_made")
-  end
-end
-
---- Aborts what was not handed to the caller.
-local Unclaimed = {
-  __close = function(unclaimed)
-    if unclaimed.object then
-      unclaimed.object:abort()
-    end
-  end,
-}
 
 --- A transport on a Stream, which it owns from then on. connection_made has run
 --- when it returns.
@@ -412,14 +280,7 @@ local Unclaimed = {
 ---@return neap.Transport
 ---@return table protocol
 function transport.open(stream, factory)
-  local unclaimed <close> = setmetatable({ object = stream }, Unclaimed)
-  local protocol = calls.make(factory)
-  local self = new(stream, protocol)
-  unclaimed.object = self
-  core.spawn(run, self)
-  await_begun(self)
-  unclaimed.object = nil
-  return self, protocol
+  return base.open(stream, "abort", factory, new)
 end
 
 --- The handler of a server: the transport lives in the task that calls it.
@@ -427,7 +288,9 @@ end
 ---@return fun(stream: neap.Stream)
 function transport.handler(factory)
   return function(stream)
-    return run(new(stream, calls.make(factory), true))
+    local self = new(stream, calls.make(factory))
+    self._handler = true
+    return base.run(self)
   end
 end
 
