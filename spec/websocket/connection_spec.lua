@@ -669,6 +669,13 @@ describe("compression", function()
     assert.is_true(#second < #first / 2)
   end)
 
+  it("gives true alone for what is sent", function()
+    local ws, _, _ <close> = support.raw(false, nil, pack(true, true))
+
+    assert.same({ n = 1, true }, table.pack(ws:send(text)))
+    assert.same({ n = 1, true }, table.pack(ws:ping()))
+  end)
+
   it("starts anew for each message without takeover", function()
     local ws, stream, _ <close> = support.raw(false, nil, pack(false, true))
     ws:send(text)

@@ -1049,8 +1049,8 @@ local WebSocket = {}
 --- `CLOSED` after our own `close`.
 ---
 --- ```lua
---- assert(ws:send("hello"))
---- assert(ws:send("\0\255", "binary"))
+--- print(ws:send("hello")) --> true
+--- print(ws:send("\0\255", "binary")) --> true
 --- print(ws:receive()) --> hello text
 --- ```
 ---@async
@@ -1089,6 +1089,7 @@ function WebSocket:messages() end
 --- took.
 ---
 --- ```lua
+--- print(ws:ping()) --> true
 --- print(math.type(ws:ping("are you there?", 5))) --> float
 --- ```
 ---@async

@@ -63,11 +63,13 @@ local function written(self_link, done, ok, err)
   while done and not ok and err.code == "TIMEOUT" do
     done, ok, err = pcall(self_link.stream.write, self_link.stream, "")
   end
-  if done and ok and self_link.packer then
-    self_link.packer:sent()
-  end
-  if done and (ok or not self_link.ended) then
-    return ok, err
+  if done and ok then
+    if self_link.packer then
+      self_link.packer:sent()
+    end
+    return true
+  elseif done and not self_link.ended then
+    return nil, err
   elseif not done and errors.code(ok) ~= "CLOSED" then
     error(ok, 0)
   end
@@ -176,10 +178,13 @@ function WebSocket:ping(...)
   end
   local start = core.now()
   local ok, err = write(self_link, frame_of(self_link.codec, "ping", payload))
-  if ok and timeout then
+  if not ok then
+    return nil, err
+  end
+  if timeout then
     return await_pong(self_link, payload, timeout, start)
   end
-  return ok, err
+  return true
 end
 
 -- ---- closing -------------------------------------------------------------------
