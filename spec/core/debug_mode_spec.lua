@@ -197,3 +197,19 @@ describe("waiting_on", function()
     neap.wait({ a, b })
   end)
 end)
+
+describe("an exception handler that fails", function()
+  it("is reported with what it was told of", function()
+    local _, err, code = child.run([[
+      local neap = require "neap"
+      neap.loop.set_exception_handler(function() error("the handler's own") end)
+      neap.loop.call_soon(function() error("the first") end)
+      neap.sleep(0)
+      neap.sleep(0)
+    ]])
+
+    assert.matches("neap: in the exception handler: .-the handler's own\nstack traceback:"
+      .. ".-\nit was told of: callback%-1 failed: .-the first\nstack traceback:", err)
+    assert.equal(1, code)
+  end)
+end)

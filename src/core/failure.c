@@ -181,25 +181,46 @@ void np_report(lua_State *L, np_host *h) {
   }
   lua_insert(L, -2);
   np_spawn(L, h, 1, NP_TASK_REPORT);
-  lua_pop(L, 3);
+  np_task_extra(L, -1);
+  lua_pushvalue(L, -3);
+  lua_rawseti(L, -2, NP_EX_CONTEXT); /* in case the handler fails */
+  lua_pop(L, 4);
+}
+
+/* [.. context] -> [.. context text] */
+static void push_report(lua_State *L) {
+  int context = lua_gettop(L);
+  lua_getfield(L, context, "message");
+  lua_getfield(L, context, "error");
+  lua_getfield(L, context, "traceback");
+  const char *message = luaL_tolstring(L, context + 1, NULL);
+  const char *error = luaL_tolstring(L, context + 2, NULL);
+  const char *trace = lua_tostring(L, context + 3);
+  lua_pushfstring(L, "%s: %s%s%s", message, error, trace ? "\n" : "",
+                  trace ? trace : "");
+  lua_replace(L, context + 1);
+  lua_settop(L, context + 1);
 }
 
 void np_report_broken(lua_State *L, np_host *h) {
-  lua_getfield(L, -1, "message");
-  lua_getfield(L, -2, "error");
-  lua_getfield(L, -3, "traceback");
-  const char *message = luaL_tolstring(L, -3, NULL);
-  const char *error = luaL_tolstring(L, -3, NULL);
-  const char *trace = lua_tostring(L, -3);
-  const char *text =
-      lua_pushfstring(L, "neap: in the exception handler: %s: %s%s%s", message,
-                      error, trace ? "\n" : "", trace ? trace : "");
+  int context = lua_gettop(L);
+  luaL_checkstack(L, 10, NULL);
+  push_report(L);
+  lua_pushfstring(L, "neap: in the exception handler: %s", lua_tostring(L, -1));
+  if (lua_getfield(L, context, "context") == LUA_TTABLE) {
+    push_report(L);
+    lua_pushfstring(L, "%s\nit was told of: %s", lua_tostring(L, context + 2),
+                    lua_tostring(L, -1));
+  } else {
+    lua_pop(L, 1);
+  }
+  const char *text = lua_tostring(L, -1);
   if (h->on_broken)
     h->on_broken(h, text);
   else
     fprintf(stderr, "%s\n", text);
   h->failed = true;
-  lua_pop(L, 7);
+  lua_settop(L, context - 1);
 }
 
 /* core.set_handler(fn): fn(context) gets what nobody took. */

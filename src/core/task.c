@@ -172,10 +172,15 @@ static int end_slow(lua_State *L) {
   lua_pop(L, 1);
   lua_pushboolean(L, t->kind == NP_TASK_HANDLER);
   lua_setfield(L, -2, "handler");
-  if (t->kind == NP_TASK_REPORT)
+  if (t->kind == NP_TASK_REPORT) {
+    np_task_extra(L, 2);
+    lua_rawgeti(L, -1, NP_EX_CONTEXT);
+    lua_setfield(L, -3, "context");
+    lua_pop(L, 1);
     np_report_broken(L, h);
-  else
+  } else {
     np_report(L, h);
+  }
   t->future.retrieved = true;
   np_future_fail(L, 2);
   return 0;

@@ -16,6 +16,7 @@ enum {
   NP_EX_TRACE,     /* traceback of the failure */
   NP_EX_TRACE_ERR, /* the error it belongs to */
   NP_EX_LOCALS,    /* values of task_local, never changed in place */
+  NP_EX_CONTEXT,   /* of an exception handler: what it was told of */
   NP_EX_CAUSE,     /* traceback of the failed task that it awaited last */
   NP_EX_CAUSE_ERR, /* and the error */
   NP_EX_SPAWNED,   /* debug mode: traceback of its spawn */
