@@ -298,6 +298,9 @@ end
 if not only or only == "websocket_echo" then
   bench_websocket()
 end
+if not only or only == "client" then
+  os.execute(NEAP .. " bench/clients.lua")
+end
 if not only or only == "tls" then
   os.execute(NEAP .. " bench/tls.lua")
 end

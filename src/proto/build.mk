@@ -42,3 +42,5 @@ endef
 $(foreach n,$(PROTO),$(eval $(call proto_rule,$(n))))
 
 -include $(PROTO_OBJ:.o=.d)
+
+$(BUILD)/bench/limits/curl_get: LIBS += $(libs_curl)

@@ -2,7 +2,7 @@
  * curl.c: the module neap.proto.curl, HTTP requests by libcurl:
  *
  *   pool(max_idle)   connections, cookies and TLS sessions (curl_pool.c)
- *   transfer(pool)   a request and its answer (curl_transfer.c)
+ *   transfer(pool [, no_cookies])   a request and its answer (curl_transfer.c)
  *
  * Names are resolved before a transfer begins (net.resolve), and libcurl is
  * given the addresses: taking a transfer away while libcurl resolves would

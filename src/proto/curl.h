@@ -87,6 +87,7 @@ struct np_curl {
   bool running; /* libcurl has it */
   CURL *easy;   /* while it runs */
   struct curl_slist *fields, *resolve, *connect_to;
+  bool no_cookies; /* neither sends nor keeps them */
   bool started, done, head_done;
   np_curl_stage stage;
   np_curl_reason reason;
@@ -130,8 +131,9 @@ extern const np_class np_curl_pool_class, np_curl_class;
 
 /* ---- curl_pool.c: plain, but for the last ------------------------------- */
 
-/* Gives the transfer an easy handle of the pool; NULL: no memory. */
-CURL *np_curl_take(np_curl_pool *p);
+/* An easy handle of the pool, or one that has never seen a cookie; NULL: no
+ * memory. */
+CURL *np_curl_take(np_curl_pool *p, bool no_cookies);
 /* Begins or, when as many run as may, waits for its turn; `key` stands for the
  * server. 0, UV_ENOMEM or NP_ETIMERS. */
 int np_curl_enter(np_curl_pool *p, np_curl *t, uint64_t key);
@@ -174,7 +176,7 @@ bool np_curl_ready(const np_curl *t);
 
 /* It has ended, as libcurl or `reason` says: wakes who waits. Plain. */
 void np_curl_finish(np_curl *t, np_curl_reason reason, CURLcode result);
-/* transfer(pool) -> Transfer */
+/* transfer(pool [, no_cookies]) -> Transfer */
 int np_curl_new(lua_State *L);
 
 /* ---- curl_error.c --------------------------------------------------------- */

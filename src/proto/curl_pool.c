@@ -206,8 +206,9 @@ static void on_timer(np_timer *timer) {
 
 /* ---- transfers ------------------------------------------------------------- */
 
-CURL *np_curl_take(np_curl_pool *p) {
-  return p->nspare > 0 ? p->spare[--p->nspare] : curl_easy_init();
+CURL *np_curl_take(np_curl_pool *p, bool no_cookies) {
+  return p->nspare > 0 && !no_cookies ? p->spare[--p->nspare]
+                                      : curl_easy_init();
 }
 
 static void give_back(np_curl_pool *p, CURL *easy) {
@@ -303,7 +304,11 @@ void np_curl_end(np_curl *t) {
   if (!p) return;
   if (t->easy) {
     if (t->running) curl_multi_remove_handle(p->multi, t->easy);
-    give_back(p, t->easy);
+    if (t->no_cookies) {
+      curl_easy_cleanup(t->easy);
+    } else {
+      give_back(p, t->easy);
+    }
     t->easy = NULL;
   }
   np_list_remove(&t->link);
@@ -399,7 +404,7 @@ static np_curl_pool *check_open(lua_State *L) {
 static int pool_cookies(lua_State *L) {
   np_curl_pool *p = check_open(L);
   lua_newtable(L);
-  CURL *easy = np_curl_take(p);
+  CURL *easy = np_curl_take(p, false);
   if (!easy) return 1;
   struct curl_slist *list = NULL;
   curl_easy_setopt(easy, CURLOPT_SHARE, p->share);
@@ -417,7 +422,7 @@ static int pool_cookies(lua_State *L) {
 static int pool_set_cookie(lua_State *L) {
   np_curl_pool *p = check_open(L);
   const char *text = np_checkstring(L, 2, NULL);
-  CURL *easy = np_curl_take(p);
+  CURL *easy = np_curl_take(p, false);
   if (!easy) return 0;
   curl_easy_setopt(easy, CURLOPT_SHARE, p->share);
   curl_easy_setopt(easy, CURLOPT_COOKIELIST, text);

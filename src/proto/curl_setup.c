@@ -70,13 +70,6 @@ static void set_upload(lua_State *L, np_curl *t) {
                    (curl_off_t)lua_tointeger(L, -1));
 }
 
-/* A handle that was used before may keep cookies: it sees none without share.
- */
-static void set_no_cookies(lua_State *L, np_curl *t) {
-  (void)L;
-  curl_easy_setopt(t->easy, CURLOPT_SHARE, NULL);
-}
-
 static void set_ca_text(lua_State *L, np_curl *t) {
   size_t n;
   const char *text = lua_tolstring(L, -1, &n);
@@ -159,7 +152,6 @@ static const struct option {
     {"url", TEXT, CURLOPT_URL, NULL},
     {"method", TEXT, CURLOPT_CUSTOMREQUEST, NULL},
     {"fields", OWN, 0, set_fields},
-    {"no_cookies", OWN, 0, set_no_cookies},
     {"resolve", OWN, 0, set_resolve},
     {"body", OWN, 0, set_body},
     {"connect", MS, CURLOPT_CONNECTTIMEOUT_MS, NULL},
@@ -244,7 +236,7 @@ static void set_common(np_curl *t) {
   curl_easy_setopt(e, CURLOPT_PRIVATE, (void *)t);
   curl_easy_setopt(e, CURLOPT_ERRORBUFFER, t->text);
   curl_easy_setopt(e, CURLOPT_SHARE, t->pool->share);
-  curl_easy_setopt(e, CURLOPT_COOKIEFILE, "");  // keeps the cookies that come
+  if (!t->no_cookies) curl_easy_setopt(e, CURLOPT_COOKIEFILE, "");
   curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(e, CURLOPT_PROXY, "");    // Lua reads the environment

@@ -1,7 +1,7 @@
 /*
  * curl_transfer.c: the class Transfer: one request and its answer, for Lua.
  *
- *   transfer(pool)            -> Transfer
+ *   transfer(pool [, no_cookies])  -> Transfer
  *   t:start(options, server)     begins, or waits for its turn
  *   t:head()                  -> status, reason, version, fields | fail
  *   t:read(most)              -> some bytes | nil at the end | fail
@@ -27,8 +27,9 @@
 enum { SELF = 1, ARG, KEY };
 enum {
   MAX_HEAD = 256 * 1024,
-  HIGH = 256 * 1024,     /* of the answer's body */
+  HIGH = 64 * 1024,      /* of the answer's body; more would leave the cache */
   OUT_HIGH = 256 * 1024, /* of the request's */
+  BUSY = 1024 * 1024,    /* bytes after which a body is a large one */
 };
 
 /* ---- the end ---------------------------------------------------------------- */
@@ -178,7 +179,8 @@ static int push_body(lua_State *L, np_curl *t, size_t n) {
   if (n > size) n = size;
   lua_pushlstring(L, n ? np_buf_data(&t->body) : "", n);
   np_buf_consume(&t->body, n);
-  if (np_buf_size(&t->body) == 0)
+  // one that a lot goes through is kept: asking the system again is slow
+  if (np_buf_size(&t->body) == 0 && (t->done || t->in_bytes < BUSY))
     np_buf_release(&t->body, t->host->alloc, t->host->alloc_ud);
   if (t->recv_paused && np_buf_size(&t->body) < t->high / 2) {
     t->recv_paused = false;
@@ -306,7 +308,7 @@ static int transfer_start(lua_State *L) {
     return np_raise(L, "CLOSED", "the session is closed");
   np_checkreal(L, t->host, "an HTTP request");
   t->pool = *box;
-  if (!t->easy && !(t->easy = np_curl_take(t->pool)))
+  if (!t->easy && !(t->easy = np_curl_take(t->pool, t->no_cookies)))
     return luaL_error(L, "not enough memory");
   np_curl_setup(L, t, ARG);
   int r = np_curl_enter(t->pool, t, key);
@@ -400,6 +402,7 @@ int np_curl_new(lua_State *L) {
   memset(t, 0, sizeof *t);
   t->host = h;
   np_list_init(&t->link);
+  t->no_cookies = lua_toboolean(L, 2);
   t->max_head = MAX_HEAD;
   t->high = HIGH;
   t->deadline = t->patience = t->idle = NP_FOREVER;

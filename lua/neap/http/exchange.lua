@@ -209,7 +209,6 @@ local function options_of(plan)
     first_byte = opts.first_byte_timeout,
     idle = opts.idle_timeout or IDLE_TIMEOUT,
     max_head = opts.max_header_size,
-    no_cookies = opts.cookies == false or nil,
     cookie = plan.cookie,
     family = FAMILIES[opts.family],
     interface = opts.bind and "host!" .. opts.bind,
@@ -256,7 +255,7 @@ function exchange.run(plan)
   if not ok then
     return nil, err
   end
-  local transfer = curl.transfer(plan.session._pool)
+  local transfer = curl.transfer(plan.session._pool, plan.opts.cookies == false)
   transfer:start(out, plan.target.origin)
   local source = plan.source
   if not source or source.data then

@@ -26,7 +26,7 @@ local methods = {}
 -- How much compressed data is undone at a time: less where it grows a lot, so
 -- that what comes out is of one size.
 local LEAST_PIECE, MOST_PIECE = 128, 16 * 1024
-local LARGE = 256 * 1024
+local LARGE = 64 * 1024
 local FREE_GROWTH = 16 * 1024 * 1024
 local CODINGS = { gzip = "gzip", ["x-gzip"] = "gzip", deflate = "deflate" }
 
