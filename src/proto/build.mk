@@ -6,8 +6,9 @@
 found     = $(shell pkg-config --exists $(1) 2>/dev/null && echo 1)
 header    = $(shell for d in /usr/include /usr/local/include; do \
               [ -e $$d/$(1) ] && echo 1 && break; done)
-PARSER   := $(if $(call found,libllhttp),llhttp,http_parser)
-HAVE_PARSER := $(or $(call found,libllhttp),$(call header,http_parser.h))
+LLHTTP   := $(or $(call found,libllhttp),$(call header,llhttp.h))
+PARSER   := $(if $(LLHTTP),llhttp,http_parser)
+HAVE_PARSER := $(or $(LLHTTP),$(call header,http_parser.h))
 TLS      ?= $(call found,openssl)
 HTTP     ?= $(and $(HAVE_PARSER),$(call header,wslay/wslay.h),$(call found,zlib libcurl openssl))
 EDIT     ?= $(call header,histedit.h)
