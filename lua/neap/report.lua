@@ -23,6 +23,6 @@ return function(context)
     text = ("%s\n%s"):format(text, context.traceback)
   end
   if io then
-    io.stderr:write(text, "\n")
+    io.stderr:write(text .. "\n") -- in one piece: threads write too
   end
 end

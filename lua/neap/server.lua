@@ -189,7 +189,10 @@ function Server:__tostring()
   return ("Server (%s, %s%d connections)"):format(self._name, state, self._count)
 end
 
-local function address_name(address)
+--- An address as text.
+---@param address neap.Address
+---@return string
+function server.address_name(address)
   if address.path then
     return address.path
   end
@@ -218,7 +221,7 @@ function server.new(listener, handler, max_connections)
     _room = core.waitq(),
     _ended = core.waitq(),
     _address = address,
-    _name = address_name(address),
+    _name = server.address_name(address),
   }, Server)
   self._seat = setmetatable({ server = self }, Seat)
   core.spawn(run, self):set_name("server " .. self._name)

@@ -102,11 +102,15 @@ static job_box *start(lua_State *L, np_host *h, bool alone) {
   return b;
 }
 
-/* Only a function can be called in another state. */
-static void check_function(lua_State *L) {
+static void check_allowed(lua_State *L) {
   if (np_gethost(L)->no_threads)
     np_raise(L, "INVALID_STATE",
              "there are no threads in a host that restricts its scripts");
+}
+
+/* Only a function can be called in another state. */
+static void check_function(lua_State *L) {
+  check_allowed(L);
   if (!lua_isfunction(L, 1)) np_typeerror(L, 1, "function");
 }
 
@@ -150,8 +154,28 @@ static int thread_rest(lua_State *L) {
   return 0;
 }
 
+/* [value] */
+static int try_pack(lua_State *L) {
+  np_packed_free(np_pack(L, 1, 0));
+  return 0;
+}
+
+/* problem(value) -> why it cannot be copied, or nil */
+static int thread_problem(lua_State *L) {
+  check_allowed(L);
+  lua_settop(L, 1);
+  lua_pushcfunction(L, try_pack);
+  lua_insert(L, 1);
+  switch (lua_pcall(L, 1, 0, 0)) {
+    case LUA_OK: return 0;
+    case LUA_ERRRUN: return 1;
+    default: return lua_error(L);
+  }
+}
+
 static const luaL_Reg funcs[] = {{"run", thread_run},
                                  {"spawn", thread_spawn},
+                                 {"problem", thread_problem},
                                  {"rest", thread_rest},
                                  {NULL, NULL}};
 

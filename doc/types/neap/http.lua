@@ -28,8 +28,8 @@ local http = {}
 ---@field host? string  nil is every interface
 ---@field port? integer  8080 by default; 0 takes a free one
 ---@field tls? neap.Tls|false  with `cert`
----@field workers? integer  1
----@field max_connections? integer  10000 by default; further ones are answered with 503
+---@field workers? integer  1 by default, 256 at most. With more, that many threads serve, each with a copy of the app
+---@field max_connections? integer  10000 by default; further ones are answered with 503. Workers get equal parts
 ---@field max_header_size? integer  bytes of a request line and its fields, 16384 by default, 65536 at most
 ---@field max_headers? integer  fields, 100 by default
 ---@field max_body? integer  bytes, 16 MiB by default
@@ -508,6 +508,13 @@ function App:websocket(path, fn, opts) end
 
 --- Serves the app on a port, in tasks of its own.
 ---
+--- With `workers`, that many threads serve it, each with a loop and a listener of its
+--- own. The app is copied to each as `neap.thread` copies: routes, middleware, and
+--- their upvalues, so that they share nothing but channels; what cannot be copied is an
+--- argument error that names the route. `tls` is then a table of options. A worker that
+--- dies is reported to the exception handler and replaced. After `close` the server
+--- also waits for what handlers have spawned.
+---
 --- ```lua
 --- local app = http.app()
 --- app:get("/", function() return "hello" end)
@@ -558,7 +565,7 @@ local Server = {}
 ---@return neap.Address address
 function Server:address() end
 
---- How many connections are open.
+--- How many connections are open. With `workers` it waits for what they say.
 ---
 --- ```lua
 --- local server <close> = assert(http.app():serve { host = "127.0.0.1", port = 0 })

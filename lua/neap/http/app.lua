@@ -207,13 +207,17 @@ end
 
 -- ---- serving -----------------------------------------------------------------
 
---- Serves the app on a port.
+--- Serves the app on a port. With `workers`, that many threads do, to which
+--- the app is copied: routes, middleware and their upvalues, as `neap.thread`
+--- copies. They share nothing; what cannot be copied is an argument error. A
+--- worker that dies is reported and replaced; `connections()` of such a server
+--- waits for what its workers say.
 ---@async
 ---@overload async fun(self: neap.http.App, opts?: neap.http.ServeOptions): neap.http.Server?, neap.Error?
 function App:serve(...)
   local server = require("neap.http.server")
   local opts = args.options("serve", 1, (...), server.options)
-  local problem = server.problem_of(opts)
+  local problem = server.problem_of(self, opts)
   if problem then
     args.fail("serve", 1, problem)
   end
@@ -227,7 +231,7 @@ end
 function App:run(...)
   local server = require("neap.http.server")
   local opts = args.options("run", 1, (...), server.run_options)
-  local problem = server.problem_of(opts)
+  local problem = server.problem_of(self, opts)
   if problem then
     args.fail("run", 1, problem)
   end

@@ -60,7 +60,7 @@ function log.new(to)
   local write = to
   if to == true then
     write = function(line)
-      io.stderr:write(line, "\n")
+      io.stderr:write(line .. "\n") -- in one piece: threads write too
     end
   end
   return function(req, stream, status, bytes)

@@ -13,6 +13,7 @@ local router = {}
 
 ---@class neap.http.Route
 ---@field methods table<string, function>  "*" is any method
+---@field path string?  as it was given
 ---@field pattern string?  anchored
 ---@field names string[]
 ---@field prefix string  the text before the first parameter
@@ -139,7 +140,7 @@ local function find_same(list, pattern)
 end
 
 --- The route of this path, which is made if there is none.
-local function route_of(self, parsed)
+local function route_of(self, parsed, path)
   local plain = parsed.pattern == nil
   local list = parsed.is_tail and self._tails or self._patterns
   local route
@@ -151,7 +152,7 @@ local function route_of(self, parsed)
   if route then
     return route
   end
-  route = { methods = {}, pattern = parsed.pattern, names = parsed.names, prefix = parsed.prefix }
+  route = { methods = {}, path = path, pattern = parsed.pattern, names = parsed.names, prefix = parsed.prefix }
   if plain then
     self._plain[parsed.prefix] = route
   elseif parsed.is_tail then
@@ -173,7 +174,7 @@ function Router:add(method, path, handler)
   if not parsed then
     return nil, problem
   end
-  local route = route_of(self, parsed)
+  local route = route_of(self, parsed, path)
   if route.methods[method] then
     return nil, ("there is a handler of %s %s already"):format(method, path)
   end
@@ -185,6 +186,32 @@ end
 ---@param app table
 function Router:mount(prefix, app)
   insert_tail(self._tails, { methods = {}, prefix = prefix, app = app })
+end
+
+--- What was added: { method, path, handler } or { path, app }, by path.
+---@return table[]
+function Router:entries()
+  local list = {}
+  local function add(route)
+    if route.app then
+      list[#list + 1] = { method = "", path = route.prefix, app = route.app }
+    end
+    for method, handler in pairs(route.methods) do
+      list[#list + 1] = { method = method, path = route.path, handler = handler }
+    end
+  end
+  for _, route in pairs(self._plain) do
+    add(route)
+  end
+  for _, routes in ipairs({ self._patterns, self._tails }) do
+    for _, route in ipairs(routes) do
+      add(route)
+    end
+  end
+  table.sort(list, function(a, b)
+    return a.path < b.path or a.path == b.path and a.method < b.method
+  end)
+  return list
 end
 
 -- ---- finding -----------------------------------------------------------------

@@ -24,8 +24,8 @@ local server = {}
 ---@field host? string  nil is every interface
 ---@field port? integer  8080 by default; 0 takes a free one
 ---@field tls? table|boolean  see `neap.tls`
----@field workers? integer  1
----@field max_connections? integer  10000 by default; further ones are answered with 503
+---@field workers? integer  1 by default, 256 at most. With more, that many threads serve, each with a copy of the app
+---@field max_connections? integer  10000 by default; further ones are answered with 503. Workers get equal parts
 ---@field max_header_size? integer  bytes of a request line and its fields, 16384 by default, 65536 at most
 ---@field max_headers? integer  fields, 100 by default
 ---@field max_body? integer  bytes, 16 MiB by default
@@ -55,10 +55,6 @@ local function log_option(value)
   return not ok and ("(boolean or function expected, got %s)"):format(type(value))
 end
 
-local function workers_option(value)
-  return value ~= 1 and "must be 1: this build serves on one thread"
-end
-
 local function any_option()
   return false
 end
@@ -67,7 +63,7 @@ server.options = {
   host = string_option,
   port = option.integer(0, 65535),
   tls = any_option,
-  workers = workers_option,
+  workers = option.integer(1, 256),
   max_connections = option.count,
   max_header_size = option.integer(64, 65536),
   max_headers = option.integer(1, 10000),
@@ -90,16 +86,20 @@ for name, kind in pairs(server.options) do
   server.run_options[name] = kind
 end
 
+local function has_workers(opts)
+  return (opts.workers or 1) > 1
+end
+
 --- What is wrong with options that are right one by one, or nil.
-function server.problem_of(opts)
+function server.problem_of(app, opts)
   if opts.tls ~= nil and opts.tls ~= false and not net_options.serve.tls then
     return "option 'tls' is not in this build"
   end
-  return nil
+  return has_workers(opts) and require("neap.http.workers").problem(app, opts) or nil
 end
 
-local DEFAULT_PORT = 8080
-local MAX_CONNECTIONS = 10000
+server.DEFAULT_PORT = 8080
+server.MAX_CONNECTIONS = 10000
 local MAX_BODY = 16 * 1024 * 1024
 -- Connections beyond the limit that may be told so at a time.
 local MAX_REFUSED = 64
@@ -328,7 +328,7 @@ local function make(app, opts)
     _handle = app._handle,
     _group = http1.group(pick(opts, limit_names)),
     _max_body = opts.max_body or MAX_BODY,
-    _max_connections = opts.max_connections or MAX_CONNECTIONS,
+    _max_connections = opts.max_connections or server.MAX_CONNECTIONS,
     _compress = opts.compress ~= false,
     _log = opts.access_log and require("neap.http.log").new(opts.access_log) or nil,
     _sockets = {},
@@ -342,6 +342,9 @@ end
 ---@return neap.http.Server? server
 ---@return neap.Error? err
 function server.new(app, opts)
+  if has_workers(opts) then
+    return require("neap.http.workers").serve(app, opts)
+  end
   local self = make(app, opts)
   local net_opts = pick(opts, { "backlog", "reuse_port", "fd" })
   if opts.tls then
@@ -349,7 +352,7 @@ function server.new(app, opts)
   end
   net_opts.max_connections = self._max_connections + MAX_REFUSED
   local err
-  self._net, err = net.serve(opts.host, opts.port or DEFAULT_PORT, function(stream)
+  self._net, err = net.serve(opts.host, opts.port or server.DEFAULT_PORT, function(stream)
     return serve_connection(self, stream)
   end, net_opts)
   if not self._net then
