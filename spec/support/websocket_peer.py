@@ -7,11 +7,20 @@ import sys
 
 import websockets
 
+try:  # what `websockets` means since version 14
+    from websockets.asyncio.client import connect
+    from websockets.asyncio.server import serve
+    NEW = True
+except ImportError:
+    from websockets import connect, serve
+    NEW = False
+
 
 async def check_messages(url, compression):
-    async with websockets.connect(url, compression=compression, max_size=None, subprotocols=["v1"]) as ws:
+    async with connect(url, compression=compression, max_size=None, subprotocols=["v1"]) as ws:
         print("subprotocol", ws.subprotocol)
-        print("extensions", [extension.name for extension in ws.extensions])
+        extensions = ws.protocol.extensions if NEW else ws.extensions
+        print("extensions", [extension.name for extension in extensions])
         for message in ["", "x", "grüß dich €", b"", b"\xff\x00", "y" * 70000, b"z" * 900000]:
             await ws.send(message)
             assert await ws.recv() == message
@@ -27,7 +36,7 @@ async def check_messages(url, compression):
 
 
 async def check_end(url, path, *sends):
-    async with websockets.connect(url + path) as ws:
+    async with connect(url + path) as ws:
         try:
             for message in sends:
                 await ws.send(message)
@@ -45,16 +54,24 @@ async def client(url):
     await check_end(url, "/small", "x" * 2000)
     await check_end(url, "/small", b"x" * 2000)
     try:
-        await websockets.connect(url + "/nowhere")
-    except websockets.InvalidStatusCode as e:
-        print("nowhere", e.status_code)
+        await connect(url + "/nowhere")
+    except websockets.InvalidHandshake as e:
+        print("nowhere", e.response.status_code if NEW else e.status_code)
 
 
-async def refuse(path, _):
-    return (http.HTTPStatus.FORBIDDEN, [], b"no") if path == "/refuse" else None
+async def refuse(first, request):
+    if NEW:
+        return first.respond(http.HTTPStatus.FORBIDDEN, "no") if request.path == "/refuse" else None
+    return (http.HTTPStatus.FORBIDDEN, [], b"no") if first == "/refuse" else None
 
 
-async def handle(ws, path):
+def select(first, second):
+    offered = second if NEW else first
+    return "v1" if "v1" in offered else None
+
+
+async def handle(ws):
+    path = ws.request.path if NEW else ws.path
     if path == "/close":
         await ws.close(4001, "tschüß")
     elif path == "/fail":
@@ -71,8 +88,8 @@ async def handle(ws, path):
 
 async def server():
     compression = None if "plain" in sys.argv else "deflate"
-    async with websockets.serve(handle, "127.0.0.1", 0, process_request=refuse, subprotocols=["v1"],
-                                compression=compression, max_size=None) as srv:
+    async with serve(handle, "127.0.0.1", 0, process_request=refuse, subprotocols=["v1"],
+                     select_subprotocol=select, compression=compression, max_size=None) as srv:
         print(srv.sockets[0].getsockname()[1], flush=True)
         await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
 
