@@ -51,6 +51,17 @@ describe("make install", function()
     assert.is_truthy(run({ "pkg-config", "--libs", "neap" }, env).stdout:find(prefix .. "/lib", 1, true))
   end)
 
+  -- Only what make would run: these folders are not the spec's to remove.
+  it("leaves the folders of the system alone", function()
+    for prefix, removed in pairs({ ["/usr"] = false, ["/usr/local"] = false, ["/opt/neap"] = true }) do
+      local commands = make("-n", "uninstall", "PREFIX=" .. prefix) .. " "
+      assert.is_truthy(commands:find(" share/man/man1 ", 1, true))
+      for _, name in ipairs({ "bin", "lib", "include", "share/man", "share" }) do
+        assert.equal(removed, commands:find(" " .. name .. "[ ;]") ~= nil, prefix .. " " .. name)
+      end
+    end
+  end)
+
   it("leaves nothing behind after make uninstall", function()
     local dir <close> = temp.dir()
     make("install", "PREFIX=/usr", "DESTDIR=" .. dir / "stage")

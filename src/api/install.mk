@@ -5,8 +5,8 @@ TYPES = share/neap/types/neap
 # Those that uninstall removes where nothing else is in them; those of the
 # system stay.
 OWN_DIRS = lib/lua/5.4 lib/lua lib/pkgconfig $(COMPLETIONS) share/bash-completion \
-           share/man/man1 share/man \
-           $(if $(filter /usr /usr/local,$(DESTDIR)$(PREFIX)),,bin lib include share .)
+           share/man/man1 \
+           $(if $(filter /usr /usr/local,$(DESTDIR)$(PREFIX)),,bin lib include share/man share .)
 
 install: all ## install below $(DESTDIR)$(PREFIX)
 	install -D -m 755 $(BUILD)/neap $(DESTDIR)$(PREFIX)/bin/neap
