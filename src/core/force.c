@@ -55,6 +55,7 @@ static void kill_with(np_host *h, np_task *t, lua_CFunction make) {
     h->current = current;
     h->running = running;
     h->chain_ok = chain_ok;
+    if (h->guard.counting) np_limits_account(h, t, false);
     if (np_guard_busy(&h->guard)) np_guard_leave(h, t);
   }
   np_task_end_with(h, t, make);

@@ -260,7 +260,6 @@ static void hook(lua_State *L, lua_Debug *ar) {
 
 void np_guard_enter(np_host *h) {
   np_guard *g = &h->guard;
-  if (g->work & NP_SLICE_MEMORY) g->used_before = h->pool_memory.used;
   if (!(g->work & NP_SLICE_ASLEEP)) return;
   np_guard_work(g, 0, NP_SLICE_ASLEEP);
   if (g->made) set_ticking(g, true);
@@ -268,7 +267,6 @@ void np_guard_enter(np_host *h) {
 
 bool np_guard_leave(np_host *h, np_task *t) {
   np_guard *g = &h->guard;
-  if (g->work & NP_SLICE_MEMORY) np_limits_account(h, t);
   if (g->work & NP_SLICE_HOOKED) {
     np_guard_work(g, 0, NP_SLICE_HOOKED);
     disarm(g, t->co);
@@ -387,9 +385,8 @@ static int start(np_host *h) {
 int np_guard_set(np_host *h) {
   np_guard *g = &h->guard;
   bool timed = h->limits.time > 0 || h->limits.preempt > 0 || h->debug;
-  bool counted = h->limits.memory > 0;
-  np_guard_work(g, counted ? NP_SLICE_MEMORY : 0,
-                counted ? 0 : NP_SLICE_MEMORY);
+  g->counting = h->limits.memory > 0;
+  g->used_last = h->pool_memory.used;
   int err = timed ? start(h) : 0;
   if (err < 0) return err;
   choose_tick(h);

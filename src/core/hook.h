@@ -35,7 +35,6 @@ enum {
 enum {
   NP_SLICE_ASLEEP = 1, /* the timer is to be started */
   NP_SLICE_HOOKED = 2, /* our hook was set */
-  NP_SLICE_MEMORY = 4, /* count what the slice took */
 };
 
 typedef struct np_guard {
@@ -73,7 +72,8 @@ typedef struct np_guard {
   bool met;            /* the limit was met: np_limits_settle is to run */
   const void *asked;   /* what was refused last: the block */
   size_t asked_size;   /* and how much more, to know the second try */
-  size_t used_before;  /* bytes in use when the slice began */
+  bool counting;       /* what slices take: there is a limit of memory */
+  size_t used_last;    /* bytes in use when it was counted last */
   size_t collect_at;   /* bytes held at which garbage is collected */
   uint64_t top_order;  /* the task with the largest account */
   int64_t top_memory;  /* and that account */

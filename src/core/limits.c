@@ -63,7 +63,7 @@ static bool spare(np_host *h, np_task *t, size_t more) {
   np_guard *g = &h->guard;
   np_pool *p = &h->pool_memory;
   size_t limit = h->limits.memory;
-  int64_t own = t->memory + (int64_t)p->used - (int64_t)g->used_before;
+  int64_t own = t->memory + (int64_t)p->used - (int64_t)g->used_last;
   if (own + (int64_t)more > (int64_t)reserve(h)) return false;
   if (p->held + more > limit + reserve(h)) return false;
   if (g->top_order && g->top_order != t->order &&
@@ -124,11 +124,12 @@ void np_limits_checkspawn(lua_State *L, np_host *h) {
   }
 }
 
-void np_limits_account(np_host *h, np_task *t) {
+void np_limits_account(np_host *h, np_task *t, bool alive) {
   np_guard *g = &h->guard;
-  t->memory += (int64_t)h->pool_memory.used - (int64_t)g->used_before;
+  t->memory += (int64_t)h->pool_memory.used - (int64_t)g->used_last;
+  g->used_last = h->pool_memory.used;
   bool top = g->top_order == t->order;
-  if (top && !t->base.parked) {
+  if (top && !alive) {
     g->top_order = 0;
     g->top_memory = 0;
   } else if (top || t->memory > g->top_memory) {
@@ -160,6 +161,7 @@ void np_limits_settle(np_host *h) {
   np_guard *g = &h->guard;
   np_task *hog = g->hog_order ? find_task(h, g->hog_order) : NULL;
   g->met = false;
+  if (g->hog_order && !hog) g->top_order = 0, g->top_memory = 0; /* ended */
   g->hog_order = 0;
   if (hog && hog->future.state == NP_PENDING) np_task_hog(h, hog);
   np_limits_collect(h, h->scratch);

@@ -46,7 +46,7 @@ void np_limits_checkspawn(lua_State *L, np_host *h);
 bool np_limits_full(np_host *h);
 
 /* A slice of the task ended: what it took and gave back is on its account. */
-void np_limits_account(np_host *h, np_task *t);
+void np_limits_account(np_host *h, np_task *t, bool alive);
 
 /* The limit was met: collects garbage, and ends the task that held most while
  * another one needed a little. Between slices. */

@@ -314,9 +314,12 @@ void np_task_resume(np_host *h, np_task *t) {
   h->chain_ok = true;
   t->base.parked = false;
   np_task_enter(h, t, co);
+  if (h->guard.counting) h->guard.used_last = h->pool_memory.used;
   int status = lua_resume(co, h->L, n, &nres);
   h->current = NULL;
   h->running = NULL;
+  if (h->guard.counting && h->pool_memory.used != h->guard.used_last)
+    np_limits_account(h, t, status == LUA_YIELD && h->parking);
   if (np_guard_busy(&h->guard) && leave(h, t, status)) return;
   if (status == LUA_YIELD && h->parking) {
     h->parking = false;
