@@ -94,10 +94,9 @@ fs.realpath = core.fs.realpath
 
 --- An iterator of name and type, in no order, without `.` and `..`.
 ---@async
----@param path string
----@return neap.Directory? entries
----@return neap.Error? err
-function fs.scandir(path)
+---@overload async fun(path: string): neap.Directory?, neap.Error?
+function fs.scandir(...)
+  local path = args.string("scandir", 1, (...), select("#", ...))
   return core.fs.scandir(path)
 end
 

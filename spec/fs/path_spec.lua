@@ -190,6 +190,11 @@ describe("fs", function()
     assert.equal(384, fs.stat(path).mode)
   end)
 
+  it("names an argument that is missing", function()
+    expect.bad_argument("#1 to 'scandir'", "got no value", function() fs.scandir() end)
+    expect.bad_argument("#1 to 'walk'", "got no value", function() fs.walk() end)
+  end)
+
   it("refuses unknown options", function()
     expect.bad_argument("#2 to 'mkdir'", "unknown option 'parent'", function()
       fs.mkdir("x", { parent = true })
