@@ -676,6 +676,7 @@ for _, kind in ipairs(kinds) do
       expect.bad_argument("#1 to 'writelines'", "got string", function() transport:writelines("x") end)
       expect.bad_argument("#1 to 'writelines'", nil, function() transport:writelines({ "x", {} }) end)
       expect.bad_argument("#1 to 'set_protocol'", "got nil", function() transport:set_protocol(nil) end)
+      expect.bad_argument("#1 to 'get_extra_info'", "got no value", function() transport:get_extra_info() end)
       stop()
     end)
 

@@ -148,9 +148,11 @@ end
 
 --- What is known: "sockname", "peername" once connected, "socket" (the
 --- descriptor).
----@param name string
----@param default any  given for what is not known
-function Transport:get_extra_info(name, default)
+--- `default` is given for what is not known.
+---@overload fun(self, name: string, default?: any): any
+function Transport:get_extra_info(...)
+  local name, default = ...
+  name = args.string("get_extra_info", 1, name, select("#", ...))
   local value = self._extra[name]
   if name == "socket" and not self._over then
     value = self._socket:fileno()

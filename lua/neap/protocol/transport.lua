@@ -247,10 +247,11 @@ local infos = {
 
 --- What is known about the connection: "peername", "sockname", "socket" (the
 --- descriptor), with TLS "cipher" and so on.
----@param name string
----@param default any  given for what is not known
----@return any
-function Transport:get_extra_info(name, default)
+--- `default` is given for what is not known.
+---@overload fun(self, name: string, default?: any): any
+function Transport:get_extra_info(...)
+  local name, default = ...
+  name = args.string("get_extra_info", 1, name, select("#", ...))
   local value = self._extra[name]
   local method = value == nil and not self._over and (name == "socket" and "fileno" or infos[name])
   if method and self._stream[method] then
