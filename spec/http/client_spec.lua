@@ -233,6 +233,18 @@ describe("http", function()
       refused("the option 'url' is missing", http.request, {})
     end)
 
+    it("with two bodies is refused", function()
+      local text = "bad argument #%d to '%s' %%(a request has one body, not 'body' and 'json'%%)"
+      local session <close> = http.session()
+      local two = { body = "x", json = {} }
+
+      refused(text:format(2, "post"), http.post, "http://x/", two)
+      refused(text:format(2, "put"), session.put, session, "http://x/", two)
+      two.url = "http://x/"
+      refused(text:format(1, "request"), http.request, two)
+      refused(text:format(1, "request"), session.request, session, two)
+    end)
+
     it("that is no URL is a returned error", function()
       local bad = { "", "nothing", "http://", "http://a b/", "ftp://x/", "file:///etc/passwd", "http://x:0/" }
       for _, url in ipairs(bad) do

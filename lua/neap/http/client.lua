@@ -46,6 +46,10 @@ local function verb(name)
     local text, opts = ...
     text = args.string(name, 1, text, select("#", ...))
     opts = opts and args.options(name, 2, opts, options.request)
+    local problem = opts and options.conflict(opts)
+    if problem then
+      args.fail(name, 2, problem)
+    end
     return run(method, text, opts)
   end
 end
@@ -63,8 +67,9 @@ function client.request(...)
   local opts = ...
   args.table("request", 1, opts, select("#", ...))
   args.options("request", 1, opts, options.whole)
-  if not opts.url then
-    args.fail("request", 1, "the option 'url' is missing")
+  local problem = not opts.url and "the option 'url' is missing" or options.conflict(opts)
+  if problem then
+    args.fail("request", 1, problem)
   end
   return run(session.split(opts))
 end

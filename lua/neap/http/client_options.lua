@@ -223,4 +223,21 @@ for name, kind in pairs(client_options.request) do
   client_options.whole[name] = kind
 end
 
+local bodies = { "body", "json", "form", "multipart" }
+
+--- What is wrong with the options of a request as a whole, or nil.
+---@return string?
+function client_options.conflict(opts)
+  local first
+  for _, name in ipairs(bodies) do
+    if opts[name] ~= nil and first then
+      return ("a request has one body, not '%s' and '%s'"):format(first, name)
+    end
+    if opts[name] ~= nil then
+      first = name
+    end
+  end
+  return nil
+end
+
 return client_options
