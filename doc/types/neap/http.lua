@@ -705,7 +705,7 @@ function Request:is(kind) end
 ---@field headers? neap.http.Headers|table  a value may be a list
 ---@field text? string  text/plain
 ---@field html? string  text/html
----@field json? any  a value for JSON
+---@field json? any  a value for JSON; an empty table is an object, unless its metatable has `__jsontype = "array"`
 ---@field body? string  bytes; application/octet-stream unless the headers say otherwise
 ---@field file? string  the path of a file
 ---@field stream? async fun(write: async fun(data: string): true?, neap.Error?)  the body, piece by piece
