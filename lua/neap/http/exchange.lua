@@ -33,7 +33,16 @@ local function proxy_of(plan)
     return proxy.parse(option)
   end
   local target = plan.target
-  return proxy.of_environment(target.scheme, target.host, target.port)
+  local known = target.environment_proxy -- of a process it does not change
+  if known == nil then
+    local err
+    known, err = proxy.of_environment(target.scheme, target.host, target.port)
+    if err then
+      return nil, err
+    end
+    target.environment_proxy = known or false
+  end
+  return known or nil
 end
 
 local function bracketed(host)

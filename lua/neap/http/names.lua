@@ -63,8 +63,11 @@ function Names:known_addresses(host, family)
   local known = self.known[key_of(host, family)]
   if known and core.now() < known.ends then
     return known.list
+  elseif is_known(host) then
+    self:keep(key_of(host, family), "")
+    return ""
   end
-  return is_known(host) and "" or nil
+  return nil
 end
 
 --- The addresses of a host, looked up.

@@ -15,6 +15,7 @@ local target = {}
 ---@field shown_host string  as a Host field has it
 ---@field user string?
 ---@field password string?
+---@field environment_proxy neap.http.Proxy|false|nil  once it is known
 
 local SCHEMES = { http = false, https = true }
 
