@@ -1,7 +1,7 @@
 /*
  * curl.c: the module neap.proto.curl, HTTP requests by libcurl:
  *
- *   pool(max_idle)   connections, cookies and TLS sessions (curl_pool.c)
+ *   pool(max_idle)   connections, cookies and TLS sessions (curl_pool.c, curl_session.c)
  *   transfer(pool [, no_cookies])   a request and its answer (curl_transfer.c)
  *
  * Names are resolved before a transfer begins (net.resolve), and libcurl is

@@ -46,8 +46,9 @@ struct np_curl_pool {
   np_curl_socket **sockets; /* by descriptor */
   int capacity;
   char *keylog; /* where TLS keys go, or NULL */
-  int nspare;
-  CURL *spare[NP_CURL_SPARES]; /* easy handles to use again */
+  /* Easy handles to use again: the ready ones have what all requests have. */
+  int nspare, nready;
+  CURL *spare[NP_CURL_SPARES], *ready[NP_CURL_SPARES];
 };
 
 /* How far a transfer is, for messages. */
@@ -87,6 +88,8 @@ struct np_curl {
   bool running; /* libcurl has it */
   CURL *easy;   /* while it runs */
   struct curl_slist *fields, *resolve, *connect_to;
+  bool ready;      /* the easy handle comes from a request of this kind */
+  bool special;    /* it was told what the next request may not want */
   bool no_cookies; /* neither sends nor keeps them */
   bool started, done, head_done;
   np_curl_stage stage;
@@ -129,11 +132,10 @@ struct np_curl {
 
 extern const np_class np_curl_pool_class, np_curl_class;
 
-/* ---- curl_pool.c: plain, but for the last ------------------------------- */
+/* ---- curl_pool.c: plain ---------------------------------------------------- */
 
-/* An easy handle of the pool, or one that has never seen a cookie; NULL: no
- * memory. */
-CURL *np_curl_take(np_curl_pool *p, bool no_cookies);
+/* Gives the transfer an easy handle; false: no memory. */
+bool np_curl_take(np_curl_pool *p, np_curl *t);
 /* Begins or, when as many run as may, waits for its turn; `key` stands for the
  * server. 0, UV_ENOMEM or NP_ETIMERS. */
 int np_curl_enter(np_curl_pool *p, np_curl *t, uint64_t key);
@@ -145,6 +147,15 @@ void np_curl_flow(np_curl *t);
 void np_curl_pool_close(np_curl_pool *p);
 /* After whatever may have ended transfers: closes a pool that is used once. */
 void np_curl_settle(np_curl_pool *p);
+/* A pool that owns nothing yet; then it has its handles, or false. */
+void np_curl_pool_init(np_curl_pool *p, np_host *h);
+bool np_curl_pool_open(np_curl_pool *p, long max_idle);
+/* An easy handle for other things than a transfer, to be given back. */
+CURL *np_curl_spare(np_curl_pool *p);
+void np_curl_give_back(np_curl_pool *p, CURL *easy);
+
+/* ---- curl_session.c --------------------------------------------------------- */
+
 /* pool(max_running, max_per_host, max_idle) -> Pool */
 int np_curl_pool_new(lua_State *L);
 

@@ -9,13 +9,11 @@
  * None of this keeps the program alive: whoever waits for a transfer does.
  */
 #include <errno.h>
-#include <lauxlib.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/err.h"
 #include "core/timer.h"
 #include "proto/curl.h"
 
@@ -206,12 +204,22 @@ static void on_timer(np_timer *timer) {
 
 /* ---- transfers ------------------------------------------------------------- */
 
-CURL *np_curl_take(np_curl_pool *p, bool no_cookies) {
-  return p->nspare > 0 && !no_cookies ? p->spare[--p->nspare]
-                                      : curl_easy_init();
+CURL *np_curl_spare(np_curl_pool *p) {
+  return p->nspare > 0 ? p->spare[--p->nspare] : curl_easy_init();
 }
 
-static void give_back(np_curl_pool *p, CURL *easy) {
+/* One that is not to know of cookies has never seen any. */
+bool np_curl_take(np_curl_pool *p, np_curl *t) {
+  t->ready = !t->no_cookies && p->nready > 0;
+  if (t->ready) {
+    t->easy = p->ready[--p->nready];
+  } else {
+    t->easy = t->no_cookies ? curl_easy_init() : np_curl_spare(p);
+  }
+  return t->easy != NULL;
+}
+
+void np_curl_give_back(np_curl_pool *p, CURL *easy) {
   if (p->nspare == NP_CURL_SPARES) {
     curl_easy_cleanup(easy);
     return;
@@ -219,6 +227,20 @@ static void give_back(np_curl_pool *p, CURL *easy) {
   curl_easy_setopt(easy, CURLOPT_COOKIEFILE, NULL);  // reset would leak it
   curl_easy_reset(easy);
   p->spare[p->nspare++] = easy;
+}
+
+/* The handle of a transfer that is at its end. */
+static void take_back(np_curl_pool *p, np_curl *t) {
+  if (t->no_cookies) {
+    curl_easy_cleanup(t->easy);
+  } else if (t->special || !t->started || p->nready == NP_CURL_SPARES) {
+    np_curl_give_back(p, t->easy);
+  } else {
+    curl_easy_setopt(t->easy, CURLOPT_ERRORBUFFER, NULL);
+    curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, NULL);
+    p->ready[p->nready++] = t->easy;
+  }
+  t->easy = NULL;
 }
 
 static np_curl_host *host_of(np_curl_pool *p, uint64_t key) {
@@ -304,12 +326,7 @@ void np_curl_end(np_curl *t) {
   if (!p) return;
   if (t->easy) {
     if (t->running) curl_multi_remove_handle(p->multi, t->easy);
-    if (t->no_cookies) {
-      curl_easy_cleanup(t->easy);
-    } else {
-      give_back(p, t->easy);
-    }
-    t->easy = NULL;
+    take_back(p, t);
   }
   np_list_remove(&t->link);
   host_leave(p, t);
@@ -347,6 +364,7 @@ void np_curl_pool_close(np_curl_pool *p) {
   end_all(&p->running);
   np_timer_stop(p->base.host, &p->timer);
   while (p->nspare > 0) curl_easy_cleanup(p->spare[--p->nspare]);
+  while (p->nready > 0) curl_easy_cleanup(p->ready[--p->nready]);
   curl_multi_cleanup(p->multi);
   curl_share_cleanup(p->share);
   p->multi = NULL;
@@ -369,76 +387,18 @@ static void pool_destroy(np_handle *b) {
 
 static const np_handle_class pool_handle = {pool_shut, pool_destroy};
 
-static int pool_close(lua_State *L) {
-  np_curl_pool **box = np_checkself(L);
-  if (*box) np_curl_pool_close(*box);
-  return 0;
+void np_curl_pool_init(np_curl_pool *p, np_host *h) {
+  memset(p, 0, sizeof *p);
+  np_list_init(&p->running);
+  np_list_init(&p->waiting);
+  np_list_init(&p->hosts);
+  p->timer.fire = on_timer;
+  p->timer.weak = 1;
+  np_handle_init(&p->base, h, &pool_handle);
+  p->base.kind = "HTTP session";
 }
 
-static int pool__gc(lua_State *L) {
-  np_curl_pool **box = np_checkself(L);
-  if (*box) {
-    np_curl_pool_close(*box);
-    np_release(&(*box)->base);
-  }
-  *box = NULL;
-  return 0;
-}
-
-/* once(): closes with the end of the transfer that runs. */
-static int pool_once(lua_State *L) {
-  np_curl_pool **box = np_checkself(L);
-  if (!*box) return 0;
-  (*box)->once = true;
-  np_curl_settle(*box);
-  return 0;
-}
-
-static np_curl_pool *check_open(lua_State *L) {
-  np_curl_pool **box = np_checkself(L);
-  if (!*box || !(*box)->multi) np_raise(L, "CLOSED", "the session is closed");
-  return *box;
-}
-
-/* cookies() -> list of lines in Netscape's format */
-static int pool_cookies(lua_State *L) {
-  np_curl_pool *p = check_open(L);
-  lua_newtable(L);
-  CURL *easy = np_curl_take(p, false);
-  if (!easy) return 1;
-  struct curl_slist *list = NULL;
-  curl_easy_setopt(easy, CURLOPT_SHARE, p->share);
-  curl_easy_getinfo(easy, CURLINFO_COOKIELIST, &list);
-  for (struct curl_slist *c = list; c; c = c->next) {
-    lua_pushstring(L, c->data);
-    lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
-  }
-  curl_slist_free_all(list);
-  give_back(p, easy);
-  return 1;
-}
-
-/* set_cookie(text): a line of the same format, or "ALL" to forget them */
-static int pool_set_cookie(lua_State *L) {
-  np_curl_pool *p = check_open(L);
-  const char *text = np_checkstring(L, 2, NULL);
-  CURL *easy = np_curl_take(p, false);
-  if (!easy) return 0;
-  curl_easy_setopt(easy, CURLOPT_SHARE, p->share);
-  curl_easy_setopt(easy, CURLOPT_COOKIELIST, text);
-  give_back(p, easy);
-  return 0;
-}
-
-static const luaL_Reg methods[] = {{"close", pool_close},
-                                   {"once", pool_once},
-                                   {"cookies", pool_cookies},
-                                   {"set_cookie", pool_set_cookie},
-                                   {NULL, NULL}};
-static const luaL_Reg metamethods[] = {{"__gc", pool__gc}, {NULL, NULL}};
-const np_class np_curl_pool_class = {"Pool", methods, metamethods};
-
-static bool open_multi(np_curl_pool *p, long max_idle) {
+bool np_curl_pool_open(np_curl_pool *p, long max_idle) {
   p->multi = curl_multi_init();
   p->share = curl_share_init();
   if (!p->multi || !p->share) {
@@ -455,31 +415,4 @@ static bool open_multi(np_curl_pool *p, long max_idle) {
   curl_multi_setopt(p->multi, CURLMOPT_TIMERDATA, p);
   curl_multi_setopt(p->multi, CURLMOPT_MAXCONNECTS, max_idle);
   return true;
-}
-
-int np_curl_pool_new(lua_State *L) {
-  np_host *h = np_gethost(L);
-  enum { RUNNING = 1, PER_HOST, IDLE };
-  lua_Integer max_running = np_checkinteger(L, RUNNING, 1, UINT32_MAX);
-  lua_Integer max_per_host = np_checkinteger(L, PER_HOST, 1, UINT32_MAX);
-  long max_idle = (long)np_checkinteger(L, IDLE, 1, 1000000);
-  np_curl_pool **box = lua_newuserdatauv(L, sizeof *box, 0);
-  *box = NULL;
-  np_class_set(L, &np_curl_pool_class);
-  np_curl_pool *p = np_alloc(h, sizeof *p);
-  if (!p) return luaL_error(L, "not enough memory");
-  memset(p, 0, sizeof *p);
-  np_list_init(&p->running);
-  np_list_init(&p->waiting);
-  np_list_init(&p->hosts);
-  p->max_running = (uint32_t)max_running;
-  p->max_per_host = (uint32_t)max_per_host;
-  p->timer.fire = on_timer;
-  p->timer.weak = 1;
-  np_handle_init(&p->base, h, &pool_handle);
-  p->base.kind = "HTTP session";
-  *box = p;
-  if (!open_multi(p, max_idle)) return luaL_error(L, "not enough memory");
-  np_handle_list(&p->base);
-  return 1;
 }

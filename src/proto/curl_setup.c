@@ -16,7 +16,7 @@
 #include "proto/curl.h"
 
 enum {
-  BUFFER = 64 * 1024,  /* what libcurl reads at once */
+  BUFFER = 32 * 1024,  /* what libcurl reads at once; for each transfer */
   RESOLVED_FOR = 3600, /* s that addresses stay; Lua gives them each time */
 };
 
@@ -148,41 +148,42 @@ static const struct option {
   kind kind;
   CURLoption option;
   own_setter *set;
+  bool each; /* each request sets it, or it is ours: it may be set again */
 } options[] = {
-    {"url", TEXT, CURLOPT_URL, NULL},
-    {"method", TEXT, CURLOPT_CUSTOMREQUEST, NULL},
-    {"fields", OWN, 0, set_fields},
-    {"resolve", OWN, 0, set_resolve},
-    {"body", OWN, 0, set_body},
-    {"connect", MS, CURLOPT_CONNECTTIMEOUT_MS, NULL},
-    {"deadline", OWN, 0, set_deadline},
-    {"first_byte", OWN, 0, set_first_byte},
-    {"idle", OWN, 0, set_idle},
-    {"version", NUMBER, CURLOPT_HTTP_VERSION, NULL},
-    {"pipewait", FLAG, CURLOPT_PIPEWAIT, NULL},
-    {"no_body", FLAG, CURLOPT_NOBODY, NULL},
-    {"upload", OWN, 0, set_upload},
-    {"cookie", TEXT, CURLOPT_COOKIE, NULL},
-    {"high", OWN, 0, set_high},
-    {"max_head", OWN, 0, set_max_head},
-    {"connect_to", OWN, 0, set_connect_to},
-    {"user", TEXT, CURLOPT_USERNAME, NULL},
-    {"password", TEXT, CURLOPT_PASSWORD, NULL},
-    {"proxy", TEXT, CURLOPT_PROXY, NULL},
-    {"proxy_user", TEXT, CURLOPT_PROXYUSERNAME, NULL},
-    {"proxy_password", TEXT, CURLOPT_PROXYPASSWORD, NULL},
-    {"family", NUMBER, CURLOPT_IPRESOLVE, NULL},
-    {"interface", TEXT, CURLOPT_INTERFACE, NULL},
-    {"unverified", OWN, 0, set_unverified},
-    {"ca", OWN, 0, set_ca_text},
-    {"cert", BLOB, CURLOPT_SSLCERT_BLOB, NULL},
-    {"key", BLOB, CURLOPT_SSLKEY_BLOB, NULL},
-    {"key_password", TEXT, CURLOPT_KEYPASSWD, NULL},
-    {"tls_version", NUMBER, CURLOPT_SSLVERSION, NULL},
-    {"ciphers", TEXT, CURLOPT_SSL_CIPHER_LIST, NULL},
-    {"ciphersuites", TEXT, CURLOPT_TLS13_CIPHERS, NULL},
-    {"alpn", FLAG, CURLOPT_SSL_ENABLE_ALPN, NULL},
-    {"keylog", OWN, 0, set_keylog},
+    {"url", TEXT, CURLOPT_URL, NULL, true},
+    {"method", TEXT, CURLOPT_CUSTOMREQUEST, NULL, true},
+    {"fields", OWN, 0, set_fields, true},
+    {"resolve", OWN, 0, set_resolve, false},
+    {"body", OWN, 0, set_body, false},
+    {"connect", MS, CURLOPT_CONNECTTIMEOUT_MS, NULL, true},
+    {"deadline", OWN, 0, set_deadline, true},
+    {"first_byte", OWN, 0, set_first_byte, true},
+    {"idle", OWN, 0, set_idle, true},
+    {"version", NUMBER, CURLOPT_HTTP_VERSION, NULL, true},
+    {"pipewait", FLAG, CURLOPT_PIPEWAIT, NULL, true},
+    {"no_body", FLAG, CURLOPT_NOBODY, NULL, false},
+    {"upload", OWN, 0, set_upload, false},
+    {"cookie", TEXT, CURLOPT_COOKIE, NULL, false},
+    {"high", OWN, 0, set_high, true},
+    {"max_head", OWN, 0, set_max_head, true},
+    {"connect_to", OWN, 0, set_connect_to, false},
+    {"user", TEXT, CURLOPT_USERNAME, NULL, false},
+    {"password", TEXT, CURLOPT_PASSWORD, NULL, false},
+    {"proxy", TEXT, CURLOPT_PROXY, NULL, false},
+    {"proxy_user", TEXT, CURLOPT_PROXYUSERNAME, NULL, false},
+    {"proxy_password", TEXT, CURLOPT_PROXYPASSWORD, NULL, false},
+    {"family", NUMBER, CURLOPT_IPRESOLVE, NULL, false},
+    {"interface", TEXT, CURLOPT_INTERFACE, NULL, false},
+    {"unverified", OWN, 0, set_unverified, false},
+    {"ca", OWN, 0, set_ca_text, false},
+    {"cert", BLOB, CURLOPT_SSLCERT_BLOB, NULL, false},
+    {"key", BLOB, CURLOPT_SSLKEY_BLOB, NULL, false},
+    {"key_password", TEXT, CURLOPT_KEYPASSWD, NULL, false},
+    {"tls_version", NUMBER, CURLOPT_SSLVERSION, NULL, false},
+    {"ciphers", TEXT, CURLOPT_SSL_CIPHER_LIST, NULL, false},
+    {"ciphersuites", TEXT, CURLOPT_TLS13_CIPHERS, NULL, false},
+    {"alpn", FLAG, CURLOPT_SSL_ENABLE_ALPN, NULL, false},
+    {"keylog", OWN, 0, set_keylog, false},
 };
 
 static const struct option *find(const char *name) {
@@ -199,6 +200,7 @@ static long milliseconds(lua_Number seconds) {
 
 /* [.. value] */
 static void set(lua_State *L, np_curl *t, const struct option *o) {
+  if (!o->each) t->special = true;
   CURLcode r = CURLE_OK;
   struct curl_blob blob;
   switch (o->kind) {
@@ -230,11 +232,9 @@ static void set(lua_State *L, np_curl *t, const struct option *o) {
     luaL_error(L, "libcurl refuses '%s': %s", o->name, curl_easy_strerror(r));
 }
 
-/* What is the same for all requests. */
+/* What is the same for all requests of a pool. */
 static void set_common(np_curl *t) {
   CURL *e = t->easy;
-  curl_easy_setopt(e, CURLOPT_PRIVATE, (void *)t);
-  curl_easy_setopt(e, CURLOPT_ERRORBUFFER, t->text);
   curl_easy_setopt(e, CURLOPT_SHARE, t->pool->share);
   if (!t->no_cookies) curl_easy_setopt(e, CURLOPT_COOKIEFILE, "");
   curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
@@ -246,23 +246,31 @@ static void set_common(np_curl *t) {
   curl_easy_setopt(e, CURLOPT_BUFFERSIZE, (long)BUFFER);
   curl_easy_setopt(e, CURLOPT_UPLOAD_BUFFERSIZE, (long)BUFFER);
   curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, np_curl_open_socket);
-  curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, t);
   curl_easy_setopt(e, CURLOPT_CLOSESOCKETFUNCTION, np_curl_close_socket);
   curl_easy_setopt(e, CURLOPT_CLOSESOCKETDATA, t->pool);
   curl_easy_setopt(e, CURLOPT_PREREQFUNCTION, np_curl_on_request);
-  curl_easy_setopt(e, CURLOPT_PREREQDATA, t);
   curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, np_curl_on_head);
-  curl_easy_setopt(e, CURLOPT_HEADERDATA, t);
   curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, np_curl_on_body);
-  curl_easy_setopt(e, CURLOPT_WRITEDATA, t);
   curl_easy_setopt(e, CURLOPT_READFUNCTION, np_curl_on_send);
-  curl_easy_setopt(e, CURLOPT_READDATA, t);
   curl_easy_setopt(e, CURLOPT_SEEKFUNCTION, np_curl_on_seek);
+}
+
+/* Who its callbacks are for. */
+static void set_transfer(np_curl *t) {
+  CURL *e = t->easy;
+  curl_easy_setopt(e, CURLOPT_PRIVATE, (void *)t);
+  curl_easy_setopt(e, CURLOPT_ERRORBUFFER, t->text);
+  curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, t);
+  curl_easy_setopt(e, CURLOPT_PREREQDATA, t);
+  curl_easy_setopt(e, CURLOPT_HEADERDATA, t);
+  curl_easy_setopt(e, CURLOPT_WRITEDATA, t);
+  curl_easy_setopt(e, CURLOPT_READDATA, t);
   curl_easy_setopt(e, CURLOPT_SEEKDATA, t);
 }
 
 void np_curl_setup(lua_State *L, np_curl *t, int arg) {
-  set_common(t);
+  if (!t->ready) set_common(t);
+  set_transfer(t);
   lua_pushnil(L);
   while (lua_next(L, arg)) {
     const struct option *o = find(lua_tostring(L, -2));

@@ -308,7 +308,7 @@ static int transfer_start(lua_State *L) {
     return np_raise(L, "CLOSED", "the session is closed");
   np_checkreal(L, t->host, "an HTTP request");
   t->pool = *box;
-  if (!t->easy && !(t->easy = np_curl_take(t->pool, t->no_cookies)))
+  if (!t->easy && !np_curl_take(t->pool, t))
     return luaL_error(L, "not enough memory");
   np_curl_setup(L, t, ARG);
   int r = np_curl_enter(t->pool, t, key);

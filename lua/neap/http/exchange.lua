@@ -213,6 +213,7 @@ local function options_of(plan)
     method = plan.method,
     fields = plan.fields,
     version = http_version(plan),
+    pipewait = plan.target.secure, -- for a connection that several requests can use
     connect = left and math.min(connect, left) or connect,
     deadline = left,
     first_byte = opts.first_byte_timeout,
@@ -224,9 +225,6 @@ local function options_of(plan)
   }
   add_credentials(plan, out)
   add_body(plan, out)
-  if plan.target.secure then
-    out.pipewait = true
-  end
   local tls = opts.tls
   if tls and tls ~= true then
     local ok, err = add_tls(plan, out, tls)

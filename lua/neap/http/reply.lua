@@ -85,7 +85,7 @@ end
 --- Of a transfer whose head has come.
 ---@return neap.http.ClientResponse
 function reply.new(plan, transfer, feed, status, reason, version, text)
-  local decoders = plan.method ~= "HEAD" and decoders_of(text, plan.opts) or nil
+  local decoders = plan.method ~= "HEAD" and decoders_of(text, plan.opts)
   return setmetatable({
     status = status,
     reason = reason,
@@ -96,8 +96,14 @@ function reply.new(plan, transfer, feed, status, reason, version, text)
     _text = text,
     _plan = plan,
     _transfer = transfer,
-    _feed = feed,
-    _decoders = decoders,
+    _feed = feed or false,
+    _decoders = decoders or false,
+    -- what is absent would be looked for in the class each time
+    _closed = false,
+    _ended = false,
+    _err = false,
+    _rest = false,
+    _whole = false,
     _piece = 1024,
     _came = 0, -- bytes of body, as they were sent
     _grown = 0, -- and as they are
@@ -264,7 +270,7 @@ function methods.read(self, n)
       return nil, err
     end
   end
-  self._rest = #rest > n and rest:sub(n + 1) or nil
+  self._rest = #rest > n and rest:sub(n + 1) or false
   return #rest > n and rest:sub(1, n) or rest
 end
 
@@ -319,7 +325,7 @@ function methods.text(self)
   if not text then
     return nil, err
   end
-  self._whole = text
+  self._whole = text or false
   return text
 end
 
