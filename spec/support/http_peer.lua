@@ -8,6 +8,7 @@ local http_peer = {}
 local Peer = {
   __close = function(self)
     self.process.stdin:close()
+    self.process:kill("TERM")
     neap.shield(self.process.wait, self.process)
     self.process.stdout:close()
   end,

@@ -11,9 +11,11 @@ local download = {}
 ---@class neap.http.SaveOptions
 ---@field resume? boolean  keep what came of a body that breaks off, and go on from there
 
---- Closes the file, and removes it unless it is to stay.
+--- Closes what is left: the answer, the file, which is removed unless it is to
+--- stay.
 local Guard = {
   __close = function(guard)
+    guard.response:close()
     if guard.file then
       guard.file:close()
     end
@@ -25,11 +27,12 @@ local Guard = {
 
 --- Writes the body to a file opened in `mode`, then puts it in its place.
 local function write_body(response, part, mode, path, keep)
+  local guard <close> = setmetatable({ response = response, remove = not keep and part or nil }, Guard)
   local file, err = fs.open(part, mode)
   if not file then
     return nil, err
   end
-  local guard <close> = setmetatable({ file = file, remove = not keep and part or nil }, Guard)
+  guard.file = file
   while true do
     local piece, ok
     piece, err = response:read()
