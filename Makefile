@@ -82,6 +82,9 @@ examples: all $(EXAMPLES) ## build the embedding examples
 bench: all $(BENCHES) ## measure speed (BENCH=name for one of them)
 	$(Q)$(BUILD)/neap bench/run.lua $(BENCH)
 
+bench-peers: ## install other systems that `make bench` compares with (apt)
+	@.ci/deps peers
+
 bench-count: all $(BENCHES) ## count instructions per operation, against the limits
 	@.ci/deps bench
 	$(Q)$(BUILD)/neap bench/count.lua $(BENCH)

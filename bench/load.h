@@ -7,16 +7,13 @@
 #ifndef BENCH_LOAD_H
 #define BENCH_LOAD_H
 
-#include <arpa/inet.h>
-#include <errno.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
+#include "connect.h"
 #include "cpu.h"
 
 enum { MAX_EVENTS = 256, MAX_BYTES = 1 << 20, MAX_HEAD = 16 };
@@ -27,31 +24,6 @@ typedef struct load {
   size_t size, answer;
   void (*greet)(int fd); /* what comes first on a connection, or NULL */
 } load;
-
-static void fail(const char *what) {
-  fprintf(stderr, "load: %s: %s\n", what, strerror(errno));
-  exit(1);
-}
-
-static int connect_to(int port) {
-  struct sockaddr_in addr = {.sin_family = AF_INET,
-                             .sin_port = htons((unsigned short)port)};
-  addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  int on = 1;
-  int fd = socket(AF_INET, SOCK_STREAM, 0);
-  if (fd < 0) fail("socket");
-  if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0) fail("connect");
-  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-  return fd;
-}
-
-static void send_all(int fd, const char *s, size_t size) {
-  for (size_t sent = 0; sent < size;) {
-    ssize_t n = write(fd, s + sent, size - sent);
-    if (n < 0) fail("write");
-    sent += (size_t)n;
-  }
-}
 
 static void run(const load *l, int epoll, size_t *left, int connections,
                 long messages) {
