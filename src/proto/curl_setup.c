@@ -16,7 +16,7 @@
 #include "proto/curl.h"
 
 enum {
-  BUFFER = 32 * 1024,  /* what libcurl reads at once; for each transfer */
+  BUFFER = 64 * 1024,  /* what libcurl reads at once; for each transfer */
   RESOLVED_FOR = 3600, /* s that addresses stay; Lua gives them each time */
 };
 
