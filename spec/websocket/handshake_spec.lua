@@ -472,6 +472,7 @@ describe("a client", function()
     refuses("bad argument #1 to 'websocket' (string expected, got no value)")
     local url = "ws://x"
     refuses("bad argument #2 to 'websocket' (unknown option 'max_mesage')", url, { max_mesage = 1 })
+    refuses("bad argument #2 to 'websocket' (option 'tls' has the unknown option 'caa')", url, { tls = { caa = "x" } })
     refuses("option 'max_message' must be an integer of at least 1", url, { max_message = 0 })
     refuses("option 'subprotocols' has no token at index 2", url, { subprotocols = { "a", "b c" } })
     refuses("option 'headers' has an invalid value for 'X'", url, { headers = { X = "a\r\nb: c" } })

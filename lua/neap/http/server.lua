@@ -15,6 +15,7 @@ local http1 = require("neap.proto.http1")
 local net = require("neap.net")
 local net_options = require("neap.net_options")
 local request = require("neap.http.request")
+local tls_options = require("neap.tls_options")
 
 local server = {}
 
@@ -55,14 +56,10 @@ local function log_option(value)
   return not ok and ("(boolean or function expected, got %s)"):format(type(value))
 end
 
-local function any_option()
-  return false
-end
-
 server.options = {
   host = string_option,
   port = option.integer(0, 65535),
-  tls = any_option,
+  tls = tls_options.tls,
   workers = option.integer(1, 256),
   max_connections = option.count,
   max_header_size = option.integer(64, 65536),

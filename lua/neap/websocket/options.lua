@@ -1,5 +1,6 @@
 --- The options of both ends of a WebSocket: name to kind.
 local args = require("neap.args")
+local tls_options = require("neap.tls_options")
 
 local option = args.option
 
@@ -102,12 +103,6 @@ local function fields(value)
   return false
 end
 
-local function tls(value)
-  local kind = type(value)
-  return value ~= true and kind ~= "table" and kind ~= "userdata"
-    and ("(table expected, got %s)"):format(kind)
-end
-
 local function extended(more)
   local kinds = {
     max_message = option.count,
@@ -127,7 +122,7 @@ local function extended(more)
 end
 
 options.accept = extended({ origins = list_of("^%S+$", "origin"), on_open = callable })
-options.connect = extended({ timeout = option.seconds, tls = tls, origin = line })
+options.connect = extended({ timeout = option.seconds, tls = tls_options.tls, origin = line })
 
 --- What a link takes.
 ---@return neap.websocket.LinkOptions
