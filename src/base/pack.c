@@ -267,10 +267,10 @@ static void pack_upvalues(packing *p, uint32_t number) {
     if (!name) break; /* [fn value] */
     void *id = lua_upvalueid(L, -2, i);
     if (lua_rawgetp(L, ids, id) == LUA_TNUMBER) {
-      uint32_t where = (uint32_t)lua_tointeger(L, -1);
+      lua_Integer where = lua_tointeger(L, -1);
       put_tag(p, T_JOIN);
-      put_number(p, where / 256);
-      put_number(p, where % 256);
+      put_number(p, (uint32_t)(where / 256));
+      put_number(p, (uint32_t)(where % 256));
       lua_pop(L, 2);
       continue;
     }
@@ -315,6 +315,10 @@ static void pack_shared(packing *p) {
     if (luaL_getmetafield(L, -1, "__name") == LUA_TSTRING)
       name = lua_tostring(L, -1);
     lua_pushfstring(L, "a %s", name);
+    refuse(p, lua_tostring(L, -1));
+  }
+  if (!s->object) {
+    lua_pushfstring(L, "a %s that was finalized", s->cls->name);
     refuse(p, lua_tostring(L, -1));
   }
   struct np_held *held = realloc(out->held, (out->nheld + 1) * sizeof *held);

@@ -18,6 +18,8 @@ typedef struct unpacking {
   const char *at;
   int refs; /* stack index: number -> table or function */
   lua_Integer count;
+  int metas; /* stack index: nil, or table, its metatable, table, .. */
+  lua_Integer nmetas;
 } unpacking;
 
 static void take(unpacking *u, void *to, size_t n) {
@@ -67,11 +69,44 @@ static void unpack_module(unpacking *u) {
 static void unpack_field(unpacking *u) {
   lua_State *L = u->L;
   size_t n;
+  const char *module = u->at;
   unpack_module(u);
   const char *name = take_string(u, &n);
   lua_pushlstring(L, name, n);
-  lua_gettable(L, -2);
-  lua_replace(L, -2);
+  lua_pushvalue(L, -1);
+  if (lua_gettable(L, -3) == LUA_TNIL) {
+    u->at = module;
+    module = take_string(u, &n);
+    lua_pushlstring(L, module, n);
+    luaL_error(L, "the function '%s' of module '%s' is missing",
+               lua_tostring(L, -3), lua_tostring(L, -1));
+  }
+  lua_replace(L, -3);
+  lua_pop(L, 1);
+}
+
+/* [.. table metatable] -> [.. table]  It is set when all is complete: only
+ * then are its fields, of which Lua looks at __gc once. */
+static void defer_metatable(unpacking *u) {
+  lua_State *L = u->L;
+  if (u->nmetas == 0) {
+    lua_newtable(L);
+    lua_replace(L, u->metas);
+  }
+  lua_rawseti(L, u->metas, u->nmetas + 2);
+  lua_pushvalue(L, -1);
+  lua_rawseti(L, u->metas, u->nmetas + 1);
+  u->nmetas += 2;
+}
+
+static void set_metatables(unpacking *u) {
+  lua_State *L = u->L;
+  for (lua_Integer i = 1; i < u->nmetas; i += 2) {
+    lua_rawgeti(L, u->metas, i);
+    lua_rawgeti(L, u->metas, i + 1);
+    lua_setmetatable(L, -2);
+    lua_pop(L, 1);
+  }
 }
 
 /* [..] -> [.. table] */
@@ -90,7 +125,7 @@ static void unpack_table(unpacking *u, bool error) {
   } else if (lua_isnil(L, -1)) {
     lua_pop(L, 1);
   } else {
-    lua_setmetatable(L, -2);
+    defer_metatable(u);
   }
 }
 
@@ -157,9 +192,13 @@ static bool unpack_value(unpacking *u) {
 }
 
 void np_unpack(lua_State *L, const np_packed *p) {
-  luaL_checkstack(L, p->n + 4, "too many values");
+  luaL_checkstack(L, p->n + 6, "too many values");
   lua_newtable(L);
-  unpacking u = {.L = L, .in = p, .at = p->data, .refs = lua_gettop(L)};
+  lua_pushnil(L);
+  int top = lua_gettop(L);
+  unpacking u = {.L = L, .in = p, .at = p->data, .refs = top - 1, .metas = top};
   for (int i = 0; i < p->n; i++) unpack_value(&u);
-  lua_remove(L, u.refs);
+  set_metatables(&u);
+  lua_rotate(L, u.refs, -2);
+  lua_pop(L, 2);
 }

@@ -208,6 +208,14 @@ static int pack_error(lua_State *L) {
   return 0;
 }
 
+/* [job, err] */
+static int pack_text(lua_State *L) {
+  np_job *job = lua_touserdata(L, 1);
+  luaL_tolstring(L, 2, NULL);
+  job->result = np_pack(L, 1, 0);
+  return 0;
+}
+
 /* [job, task]: the error of the task, or a text of it. */
 static int take_error(lua_State *L) {
   np_job *job = lua_touserdata(L, 1);
@@ -216,11 +224,14 @@ static int take_error(lua_State *L) {
   lua_rawgeti(L, -1, NP_EX_TRACE);
   lua_replace(L, -2);
   add_trace(L);
-  lua_pushcfunction(L, pack_error);
-  lua_pushvalue(L, 1);
-  lua_pushvalue(L, 3);
-  if (lua_pcall(L, 2, 0, 0) == LUA_OK) return 0;
-  luaL_tolstring(L, 3, NULL);
+  static const lua_CFunction ways[] = {pack_error, pack_text};
+  for (int i = 0; i < 2; i++) {
+    lua_pushcfunction(L, ways[i]);
+    lua_pushvalue(L, 1);
+    lua_pushvalue(L, 3);
+    if (lua_pcall(L, 2, 0, 0) == LUA_OK) return 0;
+  }
+  lua_pushfstring(L, "(error object is a %s value)", luaL_typename(L, 3));
   job->result = np_pack(L, 1, 0);
   return 0;
 }
