@@ -6,7 +6,7 @@
  *
  * A value goes directly to the first receiver that waits, so receivers wait
  * only while the queue is empty, and senders only while it is full. Who waits
- * is a chan_wait in a userdata on the task's stack. Under the lock it goes from
+ * is a chan_wait in a userdata on the task's stack, with a hold. Under the lock it goes from
  * WAITING to HANDED, with a note to its host; from then on the wait cannot be
  * undone, so no value is lost.
  */
@@ -45,8 +45,9 @@ typedef struct chan_wait {
   np_channel *channel;
   np_host *host;
   np_inbox *inbox;
-  np_message *message; /* what is sent, or was received */
-  enum { WAITING, HANDED, GONE } state;
+  np_message *message;            /* what is sent, or was received */
+  enum { WAITING, HANDED } state; /* under the channel's lock */
+  bool waits; /* in its own thread: there is a state, and a hold */
   bool sends;
   bool refused; /* a sender: the channel was closed */
 } chan_wait;
@@ -136,8 +137,9 @@ static chan_wait *of_wait(np_wait *w) {
 }
 
 static void no_longer_waits(chan_wait *w) {
-  w->state = GONE;
+  w->waits = false;
   if (w->host->in_thread) np_unforever(w->host);
+  channel_drop(w->channel);
 }
 
 static void on_note(np_note *note) {
@@ -164,7 +166,7 @@ static bool chan_cancel(np_wait *wait) {
 static void chan_drop(np_wait *wait) {
   chan_wait *w = of_wait(wait);
   np_channel *c = w->channel;
-  if (w->state == GONE || chan_cancel(wait)) return;
+  if (!w->waits || chan_cancel(wait)) return;
   uv_mutex_lock(&c->lock);
   np_inbox_take(w->inbox, &w->note);
   if (!w->sends && w->message) {
@@ -213,6 +215,7 @@ static const np_wait_class chan_class = {"channel", chan_describe, chan_cancel,
 
 static int wait__gc(lua_State *L) {
   chan_wait *w = lua_touserdata(L, 1);
+  if (w->waits) chan_drop(&w->wait); /* the state closes under its task */
   message_free(w->message);
   w->message = NULL;
   return 0;
@@ -230,7 +233,6 @@ static chan_wait *new_wait(lua_State *L, np_channel *c, bool sends) {
                    .channel = c,
                    .host = h,
                    .inbox = inbox,
-                   .state = GONE,
                    .sends = sends};
   np_list_init(&w->link);
   np_class_set(L, &wait_class);
@@ -242,6 +244,8 @@ static chan_wait *new_wait(lua_State *L, np_channel *c, bool sends) {
  * here, which keeps this loop alive itself, or the one that started us. */
 static void start_waiting(chan_wait *w, np_link *list) {
   w->state = WAITING;
+  w->waits = true;
+  channel_hold(w->channel);
   if (w->host->in_thread) np_forever(w->host);
   np_list_append(list, &w->link);
 }
@@ -249,7 +253,9 @@ static void start_waiting(chan_wait *w, np_link *list) {
 /* ---- the methods ------------------------------------------------------- */
 
 static np_channel *self(lua_State *L) {
-  return ((np_shared *)np_checkself(L))->object;
+  np_channel *c = ((np_shared *)np_checkself(L))->object;
+  if (!c) np_raise(L, "INVALID_STATE", "the channel was finalized");
+  return c;
 }
 
 static int nothing_finish(lua_State *L, np_wait *wait) {
@@ -354,7 +360,11 @@ static int channel_items(lua_State *L) {
 }
 
 static int channel__tostring(lua_State *L) {
-  np_channel *c = self(L);
+  np_channel *c = ((np_shared *)np_checkself(L))->object;
+  if (!c) {
+    lua_pushliteral(L, "Channel: finalized");
+    return 1;
+  }
   uv_mutex_lock(&c->lock);
   size_t count = c->count;
   bool closed = c->closed;

@@ -28,8 +28,8 @@ struct np_crew {
   uv_cond_t work;       /* there is a job in the queue, or the crew ends */
   np_link queue;        /* np_job.link */
   np_link workers;      /* crew_member.link */
-  int nworkers, nalone; /* of the pool, and of jobs of their own */
-  int nidle;
+  int nworkers, nalone; /* of the pool that do not leave, and of jobs alone */
+  int nidle, nqueued;
   bool resting; /* who is idle is to end */
   bool ending;
   np_worker_setup setup; /* what each worker's host begins with */
@@ -87,6 +87,7 @@ static np_job *take_job(np_crew *crew) {
   np_link *l = np_list_first(&crew->queue);
   if (!l) return NULL;
   np_list_remove(l);
+  crew->nqueued--;
   return np_container_of(l, np_job, link);
 }
 
@@ -120,6 +121,60 @@ static void give_up(crew_member *m, int err) {
     fail_job(m->crew, job, err);
 }
 
+static void worker_main(void *arg);
+
+/* A new thread; for `job` alone, or for the queue (NULL). With the lock. */
+static int hire(np_crew *crew, np_job *job) {
+  crew_member *m = calloc(1, sizeof *m);
+  if (!m) return UV_ENOMEM;
+  m->crew = crew;
+  m->alone = job != NULL;
+  m->first = job;
+  np_worker_init(&m->worker);
+  int err = uv_thread_create(&m->thread, worker_main, m);
+  if (err < 0) {
+    np_worker_free(&m->worker);
+    free(m);
+    return err;
+  }
+  np_list_append(&crew->workers, &m->link);
+  if (m->alone)
+    crew->nalone++;
+  else
+    crew->nworkers++;
+  return 0;
+}
+
+static int most_workers(void) {
+  long n = sysconf(_SC_NPROCESSORS_ONLN);
+  return n < 1 ? 1 : n > WORKERS_MAX ? WORKERS_MAX : (int)n;
+}
+
+/* The pool may grow for jobs that nobody waits for. With the lock; a UV_ code
+ * if there is nobody at all to do them. */
+static int hire_for_queue(np_crew *crew) {
+  if (crew->nqueued <= crew->nidle || crew->nworkers >= most_workers())
+    return 0;
+  int err = hire(crew, NULL);
+  return crew->nworkers > 0 ? 0 : err;
+}
+
+/* Takes no job any more; somebody else may be needed for the queue. */
+static void leave(crew_member *m) {
+  np_crew *crew = m->crew;
+  np_job *job;
+  m->leaving = true;
+  if (m->alone) return;
+  crew->nworkers--;
+  int err = crew->ending ? 0 : hire_for_queue(crew);
+  while (err < 0 && (job = take_job(crew)) != NULL) fail_job(crew, job, err);
+}
+
+/* A stop that came when the job was done is not for the next one. */
+static bool is_spoiled(const crew_member *m) {
+  return m->worker.spoiled || m->worker.stop;
+}
+
 static void worker_main(void *arg) {
   crew_member *m = arg;
   np_crew *crew = m->crew;
@@ -127,23 +182,20 @@ static void worker_main(void *arg) {
   uv_mutex_lock(&crew->lock);
   if (err < 0) {
     give_up(m, err);
+    if (!m->alone) crew->nworkers--;
   } else {
     np_job *job = m->alone ? m->first : next_job(m);
     while (job) {
       run(m, job);
-      if (m->alone || m->worker.spoiled) break;
-      job = next_job(m);
+      job = m->alone || is_spoiled(m) ? NULL : next_job(m);
     }
-    m->leaving = true;
+    leave(m);
     uv_mutex_unlock(&crew->lock);
     np_worker_close(&m->worker);
     uv_mutex_lock(&crew->lock);
   }
   m->ended = true;
-  if (m->alone)
-    crew->nalone--;
-  else
-    crew->nworkers--;
+  if (m->alone) crew->nalone--;
   uv_mutex_unlock(&crew->lock);
 }
 
@@ -170,28 +222,6 @@ static void reap(np_crew *crew, bool (*which)(crew_member *m)) {
     np_worker_free(&m->worker);
     free(m);
   }
-}
-
-/* A new thread; for `job` alone, or for the queue (NULL). With the lock. */
-static int hire(np_crew *crew, np_job *job) {
-  crew_member *m = calloc(1, sizeof *m);
-  if (!m) return UV_ENOMEM;
-  m->crew = crew;
-  m->alone = job != NULL;
-  m->first = job;
-  np_worker_init(&m->worker);
-  int err = uv_thread_create(&m->thread, worker_main, m);
-  if (err < 0) {
-    np_worker_free(&m->worker);
-    free(m);
-    return err;
-  }
-  np_list_append(&crew->workers, &m->link);
-  if (m->alone)
-    crew->nalone++;
-  else
-    crew->nworkers++;
-  return 0;
 }
 
 /* ---- the crew ---------------------------------------------------------- */
@@ -246,24 +276,17 @@ static np_crew *get(lua_State *L, np_host *h) {
   return crew;
 }
 
-static int most_workers(void) {
-  long n = sysconf(_SC_NPROCESSORS_ONLN);
-  return n < 1 ? 1 : n > WORKERS_MAX ? WORKERS_MAX : (int)n;
-}
-
 /* Sees that somebody will do the job. With the lock. */
 static int assign(np_crew *crew, np_job *job) {
   reap(crew, has_ended);
   if (job->alone) return crew->nalone < ALONE_MAX ? hire(crew, job) : UV_EAGAIN;
   np_list_append(&crew->queue, &job->link);
-  if (crew->nidle > 0) {
-    uv_cond_signal(&crew->work);
-    return 0;
-  }
-  if (crew->nworkers >= most_workers()) return 0;
-  int err = hire(crew, NULL);
-  if (err == 0 || crew->nworkers > 0) return 0;
+  crew->nqueued++;
+  uv_cond_signal(&crew->work);
+  int err = hire_for_queue(crew);
+  if (err == 0) return 0;
   np_list_remove(&job->link);
+  crew->nqueued--;
   return err;
 }
 
@@ -303,6 +326,7 @@ void np_job_stop(np_job *job) {
     np_worker_stop(job->worker);
   } else if (np_list_linked(&job->link)) {
     np_list_remove(&job->link);
+    crew->nqueued--;
     job->state = NP_JOB_CANCELLED;
     np_inbox_put(crew->inbox, &job->note);
   }

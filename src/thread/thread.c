@@ -131,9 +131,15 @@ static int thread_spawn(lua_State *L) {
   return 1;
 }
 
+static job_box *self(lua_State *L) {
+  job_box *b = np_checkself(L);
+  if (!b->job) np_raise(L, "INVALID_STATE", "the thread was finalized");
+  return b;
+}
+
 /* Job:await() -> its results */
 static int job_await(lua_State *L) {
-  job_box *b = np_checkself(L);
+  job_box *b = self(L);
   lua_settop(L, 1);
   np_checkwait(L, b->host);
   if (b->job->told) return give_end(L, b->job);
@@ -144,7 +150,7 @@ static int job_await(lua_State *L) {
 
 static int job_stop(lua_State *L) {
   job_box *b = np_checkself(L);
-  if (!b->job->told) np_job_stop(b->job);
+  if (b->job && !b->job->told) np_job_stop(b->job);
   return 0;
 }
 
