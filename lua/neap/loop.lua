@@ -7,6 +7,7 @@ local loop = {}
 
 ---@class neap.Handle
 ---@field cancel fun(self: neap.Handle)  does nothing once the callback has started
+---@field close fun(self: neap.Handle)  the same, for `<close>`
 ---@field cancelled fun(self: neap.Handle): boolean
 ---@field when fun(self: neap.Handle): number?  the time, of a timed one
 

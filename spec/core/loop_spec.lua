@@ -185,6 +185,17 @@ describe("the handle of a callback", function()
     assert.is_true(handle:cancelled())
   end)
 
+  timed("cancels as a <close> variable", function()
+    local called = {}
+    do
+      local _late <close> = loop.call_later(1, table.insert, called, "late")
+      local _soon <close> = loop.call_soon(table.insert, called, "soon")
+    end
+    neap.sleep(2)
+
+    assert.same({}, called)
+  end)
+
   timed("says when a timed callback is due", function()
     local start = loop.time()
     local handles = { loop.call_later(5, print), loop.call_at(start + 7, print) }

@@ -136,6 +136,7 @@ static int handle__tostring(lua_State *L) {
 }
 
 static const luaL_Reg handle_methods[] = {{"cancel", handle_cancel},
+                                          {"close", handle_cancel},
                                           {"cancelled", handle_cancelled},
                                           {"when", handle_when},
                                           {NULL, NULL}};

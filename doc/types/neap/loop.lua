@@ -212,6 +212,15 @@ local Handle = {}
 --- ```
 function Handle:cancel() end
 
+--- The same as `cancel`, so that a handle may be a `<close>` variable.
+---
+--- ```lua
+--- local handle = loop.call_later(1, print, "never")
+--- handle:close()
+--- print(handle:cancelled()) --> true
+--- ```
+function Handle:close() end
+
 --- Whether it was taken back.
 ---
 --- ```lua
