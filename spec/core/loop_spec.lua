@@ -188,8 +188,9 @@ describe("the handle of a callback", function()
   timed("cancels as a <close> variable", function()
     local called = {}
     do
-      local _late <close> = loop.call_later(1, table.insert, called, "late")
-      local _soon <close> = loop.call_soon(table.insert, called, "soon")
+      local late <close> = loop.call_later(1, table.insert, called, "late")
+      local soon <close> = loop.call_soon(table.insert, called, "soon")
+      assert.is_false(late:cancelled() or soon:cancelled())
     end
     neap.sleep(2)
 
