@@ -223,6 +223,26 @@ describe("a channel", function()
     assert.equal(300 * 301 * 601 // 6, sum)
   end)
 
+  it("takes no more than the limit of memory allows", function()
+    local child = require("spec.support.child")
+    local out = child.shell("timeout -k 1 20 %s", { child.interpreter(), "--memory-limit", "32M", "-e", [[
+      local ch = require("neap").thread.channel()
+      local count, text = 0, ("x"):rep(1024 * 1024)
+      print(pcall(function()
+        while count < 100 do
+          ch:send(text)
+          count = count + 1
+        end
+      end))
+      print(count > 20 and count < 32)
+      ch:receive()
+      ch:receive()
+      print(pcall(ch.send, ch, text))
+    ]] })
+
+    assert.matches("^false\t.-not enough memory\ntrue\ntrue\n$", out)
+  end)
+
   it("is a deadlock where nobody can send", function()
     local _, err, code = require("spec.support.child").run([[
       require("neap").thread.channel():receive()

@@ -34,6 +34,7 @@ typedef struct np_channel {
   uv_mutex_t lock; /* for all below */
   np_message *first, *last;
   size_t count, capacity; /* capacity 0: no limit */
+  size_t bytes;           /* of the packed values in the queue */
   np_link receivers, senders;
   bool closed;
 } np_channel;
@@ -84,12 +85,14 @@ static void append(np_channel *c, np_message *m) {
     c->first = m;
   c->last = m;
   c->count++;
+  c->bytes += m->value->size;
 }
 
 static np_message *take(np_channel *c) {
   np_message *m = c->first;
   c->first = m->next;
   c->count--;
+  c->bytes -= m->value->size;
   return m;
 }
 
@@ -179,6 +182,7 @@ static void chan_drop(np_wait *wait) {
       if (!c->first) c->last = w->message;
       c->first = w->message;
       c->count++;
+      c->bytes += w->message->value->size;
     }
     w->message = NULL;
   }
@@ -283,6 +287,13 @@ static np_message *new_message(np_packed *value) {
   return m;
 }
 
+/* Under the lock: what lies in a channel is nobody's memory, but a host with a
+ * limit does not put more there than that. */
+static bool is_too_much(const np_host *h, const np_channel *c, size_t more) {
+  size_t limit = h->limits.memory;
+  return limit > 0 && (c->bytes > limit || more > limit - c->bytes);
+}
+
 /* send(value): waits while the channel is full. */
 static int channel_send(lua_State *L) {
   np_channel *c = self(L);
@@ -294,11 +305,14 @@ static int channel_send(lua_State *L) {
   if (!w->message) return luaL_error(L, "not enough memory");
   lua_settop(L, 2);
   uv_mutex_lock(&c->lock);
-  bool closed = c->closed, given = !closed && give(w->host, c, w->message);
+  bool closed = c->closed;
+  bool full = !closed && is_too_much(w->host, c, w->message->value->size);
+  bool given = !closed && !full && give(w->host, c, w->message);
   if (given) w->message = NULL;
-  if (!closed && !given) start_waiting(w, &c->senders);
+  if (!closed && !full && !given) start_waiting(w, &c->senders);
   uv_mutex_unlock(&c->lock);
   if (closed) return closed_error(L);
+  if (full) return luaL_error(L, "not enough memory");
   if (given) return np_settle(L, w->host, &w->wait, &turn_class);
   return np_park(L, w->host, &w->wait, &chan_class);
 }
