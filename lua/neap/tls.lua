@@ -37,8 +37,6 @@ local tls = {}
 -- What C does not keep of a context: { server_name =, sni =, has_cert =, verifies = }
 local settings = setmetatable({}, { __mode = "k" })
 
-options.is_context = proto.is_context
-
 -- ---- options to contexts ---------------------------------------------------
 
 --- The text of an option that is a file or PEM text, and what to call it.

@@ -58,10 +58,11 @@ local function name_option(value)
   return (#value == 0 or #value > 255 or value:find("%z")) and "is no name"
 end
 
---- Whether a value is a TlsContext: there is none before neap.tls is loaded,
---- which puts its own function here.
-function tls_options.is_context(_)
-  return false
+--- Whether a value is a TlsContext, told by the name of its class: what checks
+--- options may be copied to a thread, which no C function can be.
+function tls_options.is_context(value)
+  local class = type(value) == "userdata" and debug.getmetatable(value)
+  return class and class.__name == "TlsContext" or false
 end
 
 --- Of tls.context.
