@@ -446,8 +446,11 @@ function conformance.system(kind)
 
   case_of("raises CANCELLED in a waiter that is cancelled, and serves the next", function(object)
     local task = waiting(object)
-
-    task:cancel()
+    -- what is quick may be served before it is cancelled
+    while not task:cancel() do
+      assert.is_true(kind.quick)
+      task = waiting(object)
+    end
 
     expect.code("CANCELLED", neap.await, task)
     if kind.kept then
