@@ -91,6 +91,8 @@ bench-count: all $(BENCHES) ## count instructions per operation, against the lim
 
 docs: ## write the reference, doc/reference, from the definitions in doc/types
 	$(Q)$(LUA) doc/generate.lua
+	$(Q)$(BUILD)/neap doc/session.lua examples/tour.lua > $(BUILD)/session.svg
+	$(Q)mv $(BUILD)/session.svg doc/session.svg
 
 deps: ## install what building, testing and lint need (apt)
 	@.ci/deps build test lint
