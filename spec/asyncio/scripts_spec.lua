@@ -50,7 +50,7 @@ local exact = {
 local others = {
   "blocked_loop", "group_chat", "line_echo_server", "page_by_protocol", "protocol_echo_client",
   "protocol_echo_server", "protocol_server", "raw_sockets", "single_chat", "two_processes",
-  "unheeded_error", "upper_client",
+  "two_threads", "unheeded_error", "upper_client",
 }
 
 describe("the tutorials", function()
@@ -101,13 +101,15 @@ describe("the tutorial program", function()
     assert.equal(0, code)
   end)
 
-  it("two_processes runs both", function()
-    local out, err, code = run("examples/asyncio/two_processes.lua")
+  for _, name in ipairs({ "two_processes", "two_threads" }) do
+    it(name .. " runs both", function()
+      local out, err, code = run(("examples/asyncio/%s.lua"):format(name))
 
-    assert.equal("", err)
-    assert.equal(0, code)
-    assert.matches("0\n.*1\n.*2\n", out)
-    assert.matches("a\n.*b\n.*c\n", out)
-    assert.equal(12, #out)
-  end)
+      assert.equal("", err)
+      assert.equal(0, code)
+      assert.matches("0\n.*1\n.*2\n", out)
+      assert.matches("a\n.*b\n.*c\n", out)
+      assert.equal(12, #out)
+    end)
+  end
 end)
