@@ -42,7 +42,7 @@ typedef struct crew_member {
   np_worker worker;
   np_job *first; /* of one that has a thread of its own */
   bool alone;
-  bool idle;    /* waits for the queue */
+  bool busy;    /* does a job of the queue */
   bool leaving; /* it takes no job any more */
   bool ended;   /* to be joined */
 } crew_member;
@@ -72,12 +72,14 @@ static void on_discard(np_note *note) { np_job_drop((np_job *)note); }
 static void run(crew_member *m, np_job *job) {
   np_crew *crew = m->crew;
   bool stopped = job->stop || crew->ending;
+  m->busy = true;
   job->worker = &m->worker;
   job->state = NP_JOB_RUNNING;
   uv_mutex_unlock(&crew->lock);
   np_job_state state = NP_JOB_CANCELLED;
   if (!stopped) state = np_worker_run(&m->worker, job);
   uv_mutex_lock(&crew->lock);
+  m->busy = false;
   job->worker = NULL;
   job->state = state;
   np_inbox_put(crew->inbox, &job->note);
@@ -96,14 +98,12 @@ static np_job *next_job(crew_member *m) {
   np_crew *crew = m->crew;
   np_job *job = take_job(crew);
   if (job || crew->ending || crew->resting) return job;
-  m->idle = true;
   crew->nidle++;
   int r = 0;
   while (r == 0 && !crew->ending && !crew->resting &&
          np_list_empty(&crew->queue))
     r = uv_cond_timedwait(&crew->work, &crew->lock, IDLE_NS);
   crew->nidle--;
-  m->idle = false;
   return take_job(crew);
 }
 
@@ -201,8 +201,10 @@ static void worker_main(void *arg) {
 
 static bool has_ended(crew_member *m) { return m->ended; }
 
+/* Of the pool also one that is only starting, where there is nothing to do. */
 static bool has_no_job(crew_member *m) {
-  return m->ended || m->leaving || m->idle;
+  bool idle = !m->alone && !m->busy && m->crew->nqueued == 0;
+  return m->ended || m->leaving || idle;
 }
 
 static bool any(crew_member *m) { return m != NULL; }
