@@ -216,7 +216,9 @@ describe("a limit of memory", function()
     assert.equal("", err)
   end)
 
-  it("ends the task that holds the most, not the one that needs a little", function()
+  -- how much is left for the other one depends on the allocator
+  local it_plain = plain and it or pending
+  it_plain("ends the task that holds the most, not the one that needs a little", function()
     local out, err = run([[
       local hog = neap.spawn(function()
         local kept

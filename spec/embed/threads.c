@@ -41,7 +41,7 @@ static int run_host(neap_host *host) {
 
 static void *own_host(void *good) {
   neap_host *host = open_host();
-  *(int *)good = run_host(host) && neap_close(host) == 0;
+  *(int *)good = run_host(host) && neap_free(host) == 0;
   return NULL;
 }
 
@@ -53,7 +53,7 @@ typedef struct moved {
 static void *run_moved(void *arg) {
   moved *m = arg;
   m->good = neap_adopt(m->host) == 0 && run_host(m->host) &&
-            neap_close(m->host) == 0;
+            neap_free(m->host) == 0;
   return NULL;
 }
 

@@ -267,7 +267,9 @@ describe("a File", function()
     assert.equal("", err)
     local total, grown = out:match("(%d+)\t(%d+)")
     assert.equal(2 << 30, tonumber(total))
-    assert.is_true(tonumber(grown) < 32 * 1024, grown .. " KiB more")
+    -- a sanitizer keeps 256 MiB of what was freed
+    local most = os.getenv("NEAP_BUILD"):find("asan") and 512 or 32
+    assert.is_true(tonumber(grown) < most * 1024, grown .. " KiB more")
   end)
 end)
 
