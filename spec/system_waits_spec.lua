@@ -221,6 +221,9 @@ end)
 for name, request in pairs({
   ["a request about a path"] = function() return fs.stat("/") end,
   ["a file that is read whole"] = function() return fs.read_file("Makefile") end,
+  ["a file that is fetched"] = function()
+    return require("neap.core").fs.fetch(nil, "Makefile", 65536)
+  end,
   ["the entries of a directory"] = function()
     local entries <close> = assert(fs.scandir("/"))
     return entries()

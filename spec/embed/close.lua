@@ -92,6 +92,21 @@ return {
   },
   { "io/fsreq.c:fs_class", "fs", "while true do neap.fs.stat('.') end" },
   {
+    "io/fetch.c:open_class", "fetch",
+    [[local fetch = require("neap.core").fs.fetch
+      while true do fetch(nil, "Makefile", 65536) end]],
+  },
+  {
+    "io/fetch.c:read_class", "fetch read",
+    [[local f = require("neap.core").fs.fetch(nil, "Makefile", -1)
+      while true do f:read(0, 262144) end]],
+  },
+  {
+    "io/fetch.c:load_class", "fetch load",
+    [[local f = require("neap.core").fs.fetch(nil, "Makefile", -1)
+      while true do f:load(0, 1000) end]],
+  },
+  {
     "io/fsdir.c:open_class", "scandir",
     "while true do local e <close> = neap.fs.scandir('.') end",
   },

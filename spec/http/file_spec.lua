@@ -1,4 +1,5 @@
 local case = require("spec.support.case")
+local child = require("spec.support.child")
 local neap = require("neap")
 local temp = require("spec.support.temp")
 local web = require("spec.support.web")
@@ -136,6 +137,69 @@ describe("http.static", function()
     assert.equal("secret", get(app, "/link.txt").body)
     assert.equal("secret", get(app, "/.secret").body)
     assert.equal(404, get(app, "/../secret.txt").status)
+  end))
+
+  it("serves what links that stay inside lead to", with_files(function(dir, app)
+    fs.symlink(dir / "www/sub", dir / "www/absolute")
+    fs.symlink("../www/a.txt", dir / "www/around.txt")
+    assert.equal("<p>sub", get(app, "/absolute/").body)
+    assert.equal("0123456789", get(app, "/around.txt").body)
+  end))
+
+  it("sees at once that a file is another", with_files(function(dir, app)
+    local before = get(app, "/a.txt")
+    fs.write_file(dir / "www/a.txt", "9876543210", { atomic = true })
+    fs.utime(dir / "www/a.txt", WHEN, WHEN)
+    assert.equal("9876543210", get(app, "/a.txt").body)
+    fs.write_file(dir / "www/a.txt", "abcdefghij")
+    local after = get(app, "/a.txt", { "If-None-Match: " .. before.fields.etag })
+    assert.same({ 200, "abcdefghij" }, { after.status, after.body })
+    fs.remove(dir / "www/a.txt")
+    assert.equal(404, get(app, "/a.txt").status)
+  end))
+
+  it("never serves what a name that is exchanged leads to outside", with_files(function(dir, app)
+    assert(fs.write_file(dir / "exchange.lua", [[
+      local fs, dir = require("neap").fs, ...
+      while true do
+        for _, target in ipairs({ "a.txt", "../secret.txt" }) do
+          assert(fs.symlink(target, dir .. "/next"))
+          assert(fs.rename(dir .. "/next", dir .. "/name"))
+        end
+      end
+    ]]))
+    local _ <close> = neap.process.spawn({ child.interpreter(), dir / "exchange.lua", dir / "www" })
+    local seen = {}
+    while (seen["0123456789"] or 0) < 50 or (seen["404 Not Found\n"] or 0) < 50 do
+      local body = get(app, "/name").body
+      seen[body] = (seen[body] or 0) + 1
+    end
+    assert.is_nil(seen.secret)
+  end))
+
+  it("ends the connection when a file becomes shorter while it is sent", with_files(function(dir, app)
+    local path = dir / "www/shrinks"
+    assert(fs.write_file(path, ("x"):rep(8000000)))
+    local client <close>, theirs = neap.testing.stream_pair()
+    local stderr = {}
+    neap.loop.set_exception_handler(function(context) stderr[#stderr + 1] = tostring(context.error) end)
+    local task = neap.spawn(require("neap.http.server").serve_stream, app, theirs)
+    client:write(request("GET /shrinks"))
+    assert(client:readexactly(1000))
+    assert(fs.write_file(path, "short"))
+    local _, err = client:readall()
+    task:await()
+    neap.loop.set_exception_handler(nil)
+    assert.equal("ECONNRESET", err and err.code)
+    assert.is_truthy(stderr[1]:find("the file became shorter while it was sent", 1, true))
+  end))
+
+  it("says so when the directory is not there", with_files(function(dir)
+    local said
+    neap.loop.set_exception_handler(function(context) said = context.error end)
+    local got = get(http.app():static("/", dir / "wrong"), "/a.txt")
+    neap.loop.set_exception_handler(nil)
+    assert.same({ 500, "ENOENT" }, { got.status, said.code })
   end))
 
   it("lists directories if told to", with_files(function(dir)

@@ -16,6 +16,7 @@
 #include "base/class.h"
 #include "base/err.h"
 #include "base/opts.h"
+#include "io/fetch.h"
 #include "io/file.h"
 #include "io/fscopy.h"
 
@@ -421,5 +422,6 @@ void np_fs_open(lua_State *L, np_host *h) {
   np_fsreq_open(L, h);
   lua_newtable(L);
   np_setfuncs(L, h, functions);
+  np_fetch_open(L, h);
   lua_setfield(L, -2, "fs");
 }

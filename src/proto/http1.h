@@ -169,6 +169,7 @@ int np_conn_m_body_left(lua_State *L);
 int np_conn_m_respond(lua_State *L);
 int np_conn_m_begin(lua_State *L);
 int np_conn_m_write(lua_State *L);
+int np_conn_m_write_file(lua_State *L);
 int np_conn_m_finish(lua_State *L);
 int np_conn_m_interim(lua_State *L);
 

@@ -13,6 +13,7 @@
 
 #include "base/err.h"
 #include "core/timer.h"
+#include "io/fetch.h"
 #include "proto/http1.h"
 
 enum {
@@ -176,7 +177,7 @@ static bool stays(np_http_conn *c) {
   return !c->last;
 }
 
-enum { SELF = 1, STATUS, TYPE, BODY, FIELDS, LENGTH = BODY };
+enum { SELF = 1, STATUS, TYPE, BODY, FIELDS, FIRST, COUNT, LENGTH = BODY };
 
 /* The head up to its last line; what frames the body is the caller's. */
 static int put_head(lua_State *L, np_http_conn *c) {
@@ -215,15 +216,33 @@ static void check_idle(lua_State *L, np_http_conn *c) {
     np_raise(L, "INVALID_STATE", "the request has been answered already");
 }
 
+/* Bytes of the file at `arg`: from the offset at `first` on, as many as the
+ * next argument says; false if they are not in memory. */
+static bool get_piece(lua_State *L, int arg, int first, np_span *piece) {
+  np_fetch *file = np_fetch_check(L, arg);
+  lua_Integer at = np_checkinteger(L, first, 0, LUA_MAXINTEGER - NP_FETCH_LOAD);
+  piece->size = (size_t)np_checkinteger(L, first + 1, 0, NP_FETCH_PIECE);
+  char *data;
+  if (np_fetch_piece(file, at, piece->size, &data) < 0) return false;
+  piece->at = data;
+  return true;
+}
+
 /* respond(status, type | nil, body | nil [, fields]): a whole answer. true, or
- * nil and an error. **waits** */
+ * nil and an error. With a file as body, an offset and a number of bytes
+ * follow; false, and nothing is sent, if they are not in memory. **waits** */
 int np_conn_m_respond(lua_State *L) {
   np_http_conn *c = np_conn_self(L);
   np_stream *s = np_conn_stream(L, c);
   np_span body = {0};
   check_idle(L, c);
   np_checkwait(L, s->base.host);
-  if (!lua_isnoneornil(L, BODY)) body.at = np_checkstring(L, BODY, &body.size);
+  if (lua_isuserdata(L, BODY)) {
+    lua_pushboolean(L, false);
+    if (!get_piece(L, BODY, FIRST, &body)) return 1;
+  } else if (!lua_isnoneornil(L, BODY)) {
+    body.at = np_checkstring(L, BODY, &body.size);
+  }
   int status = put_head(L, c);
   if (!is_bodiless(status)) {
     PUT(L, c, "Content-Length: ");
@@ -283,13 +302,9 @@ int np_conn_m_begin(lua_State *L) {
   return 1;
 }
 
-/* write(data): a piece of the body. true, or nil and an error. **waits** */
-int np_conn_m_write(lua_State *L) {
-  np_http_conn *c = np_conn_self(L);
-  np_stream *s = np_conn_stream(L, c);
-  np_span data;
-  data.at = np_checkstring(L, 2, &data.size);
-  np_checkwait(L, s->base.host);
+/* Sends a piece of the body and waits. The caller has called np_checkwait. */
+static int write_span(lua_State *L, np_http_conn *c, np_stream *s,
+                      np_span data) {
   char line[24];
   uv_buf_t pieces[3] = {{.base = line, .len = 0},
                         {.base = (char *)data.at, .len = data.size},
@@ -315,6 +330,28 @@ int np_conn_m_write(lua_State *L) {
     case NP_OUT_NONE: pieces[1].len = 0; break;
   }
   return np_stream_pushed(L, s, send_pieces(c, s, pieces, 3));
+}
+
+/* write(data): a piece of the body. true, or nil and an error. **waits** */
+int np_conn_m_write(lua_State *L) {
+  np_http_conn *c = np_conn_self(L);
+  np_stream *s = np_conn_stream(L, c);
+  np_span data;
+  data.at = np_checkstring(L, 2, &data.size);
+  np_checkwait(L, s->base.host);
+  return write_span(L, c, s, data);
+}
+
+/* write_file(file, offset, n): the same with bytes of a file that are in
+ * memory; false if they are not. **waits** */
+int np_conn_m_write_file(lua_State *L) {
+  np_http_conn *c = np_conn_self(L);
+  np_stream *s = np_conn_stream(L, c);
+  np_span data;
+  np_checkwait(L, s->base.host);
+  lua_pushboolean(L, false);
+  if (!get_piece(L, 2, 3, &data)) return 1;
+  return write_span(L, c, s, data);
 }
 
 /* finish([fields]): the end of the body, with a trailer if it is chunked.

@@ -60,6 +60,14 @@ local function has_tag(list, tag, weak)
   return false
 end
 
+--- Whether a request may have conditions or ask for a part. It is a look at the
+--- bytes of its head: `check` and `range` tell.
+---@param req neap.http.Request
+---@return boolean
+function conditions.are_in(req)
+  return req._head:find("\n[iIrR][fFaA]") ~= nil -- If-..., Range
+end
+
 --- The status that the conditions of a request make of 200: 304, 412, or nil.
 ---@param req neap.http.Request
 ---@param tag string

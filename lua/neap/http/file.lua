@@ -1,5 +1,6 @@
---- Files as answers: tags, times, conditions and ranges. A small file goes out
---- with its head; a large one is read as the client takes it.
+--- Files as answers: tags, times, conditions and ranges. A small file is opened
+--- and read by one request and goes out with its head; a large one is sent as
+--- the client takes it.
 local answer = require("neap.http.answer")
 local compress = require("neap.http.compress")
 local conditions = require("neap.http.conditions")
@@ -10,128 +11,197 @@ local response = require("neap.http.response")
 
 local file = {}
 
-local PIECE = 128 * 1024
--- Larger files are sent as they are, in pieces.
+-- How much is sent at a time, and how much a thread reads where it must.
+local PIECE, LOAD = 64 * 1024, 256 * 1024
+-- Larger files are sent in pieces.
 local WHOLE = 64 * 1024
 
 -- Errors that mean that there is no such file, or none for this client.
-local missing = { ENOENT = 404, ENOTDIR = 404, EISDIR = 404, ENAMETOOLONG = 404, ELOOP = 404, EACCES = 403 }
+local missing = {
+  ENOENT = 404, ENOTDIR = 404, EISDIR = 404, ENAMETOOLONG = 404, ELOOP = 404, EXDEV = 404, ENXIO = 404,
+  EACCES = 403,
+}
 
-local function tag_of(stat)
-  return ('"%x-%x"'):format(stat.size, (stat.mtime * 1e6) // 1 | 0)
+-- ---- fetching ------------------------------------------------------------------
+
+---@class neap.http.Fetched  a file that is ready to be sent
+---@field source table  the file; a small one has been read
+---@field size integer
+---@field mtime integer  ns
+---@field path string  the response's `file`
+---@field quick boolean  files of the same root may be fetched without a thread
+
+--- The status for an error that means that there is no such file; raises others.
+---@param err neap.Error
+---@return integer status
+function file.status_of(err)
+  return missing[err.code] or error(err, 0)
+end
+
+--- Looks for a file, and reads it if it is small and the request asks for all
+--- of it: nil and "directory" or "other" for what is no file, nil and an error.
+---@async
+---@param req neap.http.Request
+---@param root string?  the directory that it must not leave
+---@param path string  in `root`
+---@param shown string  the whole path
+---@param quick boolean?  of an earlier one in this root
+---@return neap.http.Fetched?
+---@return string|neap.Error?
+function file.fetch(req, root, path, shown, quick)
+  local all = req.method ~= "HEAD" and not conditions.are_in(req)
+  local source, size, mtime, known = core.fs.fetch(root, path, all and WHOLE or -1, quick)
+  if not source then
+    return nil, size
+  end
+  return { source = source, size = size, mtime = mtime, path = shown, quick = known }
+end
+
+-- ---- sending -------------------------------------------------------------------
+
+--- Has a thread read what is not in memory.
+local function read_ahead(source, first, last)
+  local all, err = source:load(first, math.min(last - first + 1, LOAD))
+  if not all then
+    error(err or "the file became shorter while it was sent", 0)
+  end
 end
 
 --- Sends bytes first to last of an open file, whose head has gone out.
-local function send_bytes(context, open, first, last)
-  local left = last - first + 1
-  assert(open:seek("set", first))
-  while left > 0 do
-    local data = assert(open:read(math.min(left, PIECE)), "the file became shorter while it was sent")
-    left = left - #data
-    context.sent = context.sent + #data
-    local ok, err = context.conn:write(data)
-    if not ok then
+local function send_bytes(context, source, first, last)
+  local conn, at = context.conn, first
+  while at <= last do
+    local n = math.min(last - at + 1, PIECE)
+    local ok, err = conn:write_file(source, at, n)
+    if ok then
+      at = at + n
+      context.sent = context.sent + n
+    elseif err then
       return false, err
+    else
+      read_ahead(source, at, last)
     end
   end
-  return context.conn:finish()
+  return conn:finish()
+end
+
+local function send_large(context, res, source, list, kind, first, last)
+  local conn = context.conn
+  local has_body, err = conn:begin(res.status, kind, last - first + 1, list)
+  if err then
+    return false, err
+  elseif has_body then
+    return send_bytes(context, source, first, last)
+  end
+  return conn:finish()
 end
 
 --- Sends a part of a file, or all of it.
-local function send_range(context, res, open, first, last, kind)
+local function send_range(context, res, source, list, kind, first, last)
   local conn, length = context.conn, last - first + 1
   if length > WHOLE or context.req.method == "HEAD" then
-    local has_body, err = answer.begin(context, res, kind, length)
-    if err then
-      return false, err
-    elseif has_body then
-      return send_bytes(context, open, first, last)
-    end
-    return conn:finish()
+    return send_large(context, res, source, list, kind, first, last)
+  elseif length >= 1024 and context.server._compress and compress.is_worth(kind) then
+    local text = compress.text(context.req, res, kind, list, assert(source:read(first, length)))
+    context.sent = #text
+    return conn:respond(res.status, kind, text, list)
   end
-  local data = ""
-  if length > 0 then
-    assert(first == 0 or open:seek("set", first))
-    data = assert(open:read(length), "the file became shorter while it was read")
+  context.sent = length
+  local ok, err = conn:respond(res.status, kind, source, list, first, length)
+  if ok == false then
+    read_ahead(source, first, last)
+    ok, err = conn:respond(res.status, kind, source, list, first, length)
   end
-  local own, list = answer.wire_fields(conn, res, kind)
-  if context.server._compress and #data >= 1024 then
-    data = compress.text(context.req, res, own, list, data)
-  end
-  context.sent = #data
-  return conn:respond(res.status, own, data, list)
+  return ok, err
 end
 
---- Sends an answer without a body, or with a short text.
-local function send_status(context, res, status, text)
+local function send_status(context, res, list, status)
   res.status = status
-  local _, list = answer.wire_fields(context.conn, res, nil)
-  return context.conn:respond(status, text and "text/plain; charset=utf-8", text, list)
+  if status == 304 then
+    return context.conn:respond(status, nil, nil, list)
+  end
+  local text = ("%d %s\n"):format(status, http1.reason(status))
+  return context.conn:respond(status, "text/plain; charset=utf-8", text, list)
 end
 
-local function send_open(context, res, open, stat)
-  local req, headers = context.req, res.headers
-  local tag, mtime = headers:get("etag") or tag_of(stat), stat.mtime // 1 | 0
-  headers:set("ETag", tag)
-  headers:set("Last-Modified", http1.date(mtime))
-  headers:set("Accept-Ranges", "bytes")
+local function tag_of(fetched)
+  return ('"%x-%x"'):format(fetched.size, fetched.mtime)
+end
+
+--- The Content-Type and the fields of a file, of which a handler may have given
+--- the tag. Its tag and its time are returned too.
+local function fields_of(context, res, fetched)
+  local headers, tag, seconds = res.headers, nil, fetched.mtime // 1000000000
+  if #headers > 0 then
+    tag = headers:get("etag")
+    headers:remove("etag")
+    headers:remove("last-modified")
+    headers:remove("accept-ranges")
+  end
+  tag = tag or tag_of(fetched)
   if res.max_age then
     headers:set("Cache-Control", ("public, max-age=%d"):format(res.max_age))
   end
-  local status = res.status == 200 and conditions.check(req, tag, mtime)
-  if status then
-    return send_status(context, res, status, status == 412 and "412 Precondition Failed\n" or nil)
+  if res.filename then
+    headers:set("Content-Disposition", file.disposition(res.filename))
   end
-  local first, last = 0, stat.size - 1
-  if res.status == 200 then
-    local from, to = conditions.range(req, stat.size, tag, mtime)
-    if from == false then
-      headers:set("Content-Range", ("bytes */%d"):format(stat.size))
-      return send_status(context, res, 416, "416 Range Not Satisfiable\n")
-    elseif from then
-      first, last, res.status = from, to, 206
-      headers:set("Content-Range", ("bytes %d-%d/%d"):format(first, last, stat.size))
-    end
-  end
-  return send_range(context, res, open, first, last, mime.of(res.filename or res.file))
+  local kind, list = answer.wire_fields(context.conn, res, mime.of(res.filename or res.file))
+  local n = #list
+  list[n + 1], list[n + 2] = "ETag", tag
+  list[n + 3], list[n + 4] = "Last-Modified", http1.date(seconds)
+  list[n + 5], list[n + 6] = "Accept-Ranges", "bytes"
+  return kind, list, tag, seconds
 end
 
---- The characters of a name that may stand between quotes.
-local function disposition(name)
+local function send_fetched(context, res, fetched)
+  local req, size = context.req, fetched.size
+  local kind, list, tag, seconds = fields_of(context, res, fetched)
+  if res.status ~= 200 or not conditions.are_in(req) then
+    return send_range(context, res, fetched.source, list, kind, 0, size - 1)
+  end
+  local status = conditions.check(req, tag, seconds)
+  if status then
+    return send_status(context, res, list, status)
+  end
+  local first, last = conditions.range(req, size, tag, seconds)
+  if first == nil then
+    return send_range(context, res, fetched.source, list, kind, 0, size - 1)
+  end
+  list[#list + 1] = "Content-Range"
+  if not first then
+    list[#list + 1] = ("bytes */%d"):format(size)
+    return send_status(context, res, list, 416)
+  end
+  list[#list + 1] = ("bytes %d-%d/%d"):format(first, last, size)
+  res.status = 206
+  return send_range(context, res, fetched.source, list, kind, first, last)
+end
+
+--- A Content-Disposition for a name to save a file under: its plain characters
+--- between quotes, and all of it.
+---@param name string
+---@return string
+function file.disposition(name)
   local plain = name:gsub('[%c"\\\x7f-\xff]', "_")
   local full = name:gsub("[^%w%-._~]", function(byte) return ("%%%02X"):format(byte:byte()) end)
   return ("attachment; filename=\"%s\"; filename*=UTF-8''%s"):format(plain, full)
 end
 
---- Opens what can be sent: nil and a status if there is no such file.
-local function open_regular(path)
-  local open, err = core.fs.open(path, "r")
-  if not open then
-    return nil, missing[err.code] or error(err, 0)
-  end
-  local stat = assert(open:stat())
-  if stat.type ~= "file" then
-    open:close()
-    return nil, 404
-  end
-  return open, stat
-end
-
---- Sends a Response whose `file` is a path.
+--- Sends a Response whose `file` is a path; `_fetched` is that file if it has
+--- been fetched before.
 ---@async
 ---@return boolean? on  whether the connection can go on
 function file.send(context, res)
-  local open, stat = open_regular(res.file)
-  if not open then
-    local plain = response.plain(stat --[[@as integer]])
-    res.status = stat
-    return context.conn:respond(stat, "text/plain; charset=utf-8", plain.text)
+  local fetched, err = res._fetched, nil
+  if not fetched or fetched.path ~= res.file then
+    fetched, err = file.fetch(context.req, nil, res.file, res.file)
   end
-  local held <close> = open
-  if res.filename then
-    res.headers:set("Content-Disposition", disposition(res.filename))
+  if not fetched then
+    res.status = type(err) == "string" and 404 or file.status_of(err --[[@as neap.Error]])
+    return context.conn:respond(res.status, "text/plain; charset=utf-8", response.plain(res.status).text)
   end
-  return send_open(context, res, held, stat)
+  local _ <close> = fetched.source
+  return send_fetched(context, res, fetched)
 end
 
 return file

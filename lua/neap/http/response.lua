@@ -29,7 +29,7 @@ end
 local fields = {
   status = true, headers = true, text = true, html = true, json = true, body = true,
   file = true, stream = true, events = true, trailers = true, type = true, cookies = true,
-  filename = true, max_age = true, websocket = true,
+  filename = true, max_age = true, websocket = true, _fetched = true,
 }
 
 local bodies = { "text", "html", "json", "body", "file", "stream", "events" }

@@ -1,6 +1,7 @@
---- Serving a directory. What a path names is looked up with all links followed,
---- and must then lie in the directory: no "..", whatever its encoding, and no
---- link leads out of it. Names that begin with a dot are not served.
+--- Serving a directory. What a path names is looked up and opened in one step,
+--- with links followed that do not leave the directory: no "..", whatever its
+--- encoding, and no link leads out of it, also if names change meanwhile. Names
+--- that begin with a dot are not served.
 local core = require("neap.core")
 local response = require("neap.http.response")
 local url = require("neap.http.url")
@@ -48,20 +49,6 @@ local function is_inside(path)
     end
   end
   return not path:find("%z") and not path:find("//", 1, true)
-end
-
---- The file that a path names; nil if there is none that may be served.
-local function resolve(root, path, opts)
-  if not is_inside(path) or has_hidden(path) and not opts.hidden then
-    return nil
-  end
-  local real = core.fs.realpath(root .. "/" .. path)
-  if not real then
-    return nil
-  elseif opts.follow or real == root or root == "/" or real:sub(1, #root + 1) == root .. "/" then
-    return real
-  end
-  return nil
 end
 
 -- ---- directories ---------------------------------------------------------------
@@ -112,24 +99,63 @@ local function enter(req)
   return response.redirect(path .. "/" .. query, 301)
 end
 
-local function send_file(path, opts)
-  return response.new({ file = path, max_age = opts.max_age })
+-- ---- handlers ------------------------------------------------------------------
+
+---@class neap.http.Served  a directory that is served
+---@field dir string
+---@field opts neap.http.StaticOptions
+---@field found boolean  something was found in it
+---@field quick boolean  files in it may be fetched without a thread
+
+--- Looks for what a path names; nil and "directory", "other" or an error.
+local function fetch(self, req, path)
+  local shown = self.dir .. "/" .. path
+  local root = self.dir
+  if self.opts.follow then
+    root, path = nil, shown
+  end
+  local fetched, err = require("neap.http.file").fetch(req, root, path, shown, self.quick)
+  if fetched then
+    self.quick = fetched.quick
+  elseif type(err) == "table" and not self.found then
+    assert(core.fs.stat(self.dir)) -- otherwise it is the app that is wrong
+  end
+  self.found = true
+  return fetched, err
 end
 
-local function serve_directory(req, real, opts)
+local function answer_file(self, fetched, err)
+  if fetched then
+    local res = response.new({ file = fetched.path, max_age = self.opts.max_age })
+    res._fetched = fetched
+    return res
+  end
+  return response.plain(type(err) == "table" and require("neap.http.file").status_of(err) or 404)
+end
+
+--- Whether a path is one of a directory that may be listed.
+local function real_directory(self, path)
+  local root = assert(core.fs.realpath(self.dir))
+  local real = core.fs.realpath(self.dir .. "/" .. path)
+  local inside = real and (real == root or root == "/" or real:sub(1, #root + 1) == root .. "/")
+  return (inside or self.opts.follow) and real or nil
+end
+
+local function serve_directory(self, req, path)
+  local opts = self.opts
   if req.path:sub(-1) ~= "/" then
     return enter(req)
   end
   local index = opts.index == nil and "index.html" or opts.index
-  if index and core.fs.exists(real .. "/" .. index) then
-    return nil, index
-  elseif opts.listing then
-    return list(real, req.path, opts)
+  if index then
+    local fetched, err = fetch(self, req, path == "" and index or path .. index)
+    if fetched or not opts.listing then
+      return answer_file(self, fetched, err)
+    end
   end
-  return response.plain(404)
+  local real = opts.listing and real_directory(self, path)
+  return real and list(real, req.path, opts) or response.plain(404)
 end
-
--- ---- handlers ------------------------------------------------------------------
 
 --- The handlers of what is below a prefix, and of the prefix itself.
 ---@param dir string
@@ -137,25 +163,17 @@ end
 ---@return neap.http.Handler serve
 ---@return neap.http.Handler enter
 function static.handlers(dir, opts)
-  local root
+  local self = { dir = dir, opts = opts, found = false, quick = false }
   local function serve(req)
-    root = root or assert(core.fs.realpath(dir))
-    local path = req._route:find("%z") and ".." or req.params.path
-    local real = resolve(root, path, opts)
-    local stat = real and core.fs.stat(real)
-    if not stat then
-      return response.plain(404)
-    elseif stat.type == "directory" then
-      local answer, index = serve_directory(req, real, opts)
-      if answer then
-        return answer
-      end
-      real = resolve(root, (path .. "/" .. index):gsub("/+", "/"), opts)
-      return real and send_file(real, opts) or response.plain(404)
-    elseif stat.type ~= "file" or path:sub(-1) == "/" then
+    local path = req.params.path
+    if req._route:find("%z") or not is_inside(path) or has_hidden(path) and not opts.hidden then
       return response.plain(404)
     end
-    return send_file(real, opts)
+    local fetched, err = fetch(self, req, path)
+    if err == "directory" then
+      return serve_directory(self, req, path)
+    end
+    return answer_file(self, fetched, err)
   end
   return serve, enter
 end
