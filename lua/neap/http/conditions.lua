@@ -110,20 +110,14 @@ local function range_is_of(req, tag, mtime)
   return conditions.parse_date(text) == mtime
 end
 
---- The first and last byte of a range; false if there are none of it, nil if it
---- is to be ignored: also several ranges, which are answered with everything.
----@param req neap.http.Request
----@param size integer
----@param tag string
----@param mtime integer
----@return integer|false|nil first  from 0
----@return integer? last
-function conditions.range(req, size, tag, mtime)
-  local text = req.method == "GET" and req.headers:get("range")
-  if not text or not range_is_of(req, tag, mtime) then
-    return nil
-  end
-  local from, to = text:match("^%s*[bB][yY][tT][eE][sS]%s*=%s*(%d*)%-(%d*)%s*$")
+-- A set of more ranges, or one with more that overlap, costs more than it is
+-- worth to an honest client.
+local MAX_RANGES, MAX_OVERLAPS = 64, 2
+
+--- The first and last byte of one range; false if there are none of it, nil if
+--- it is none.
+local function parse_range(text, size)
+  local from, to = text:match("^%s*(%d*)%-(%d*)%s*$")
   if not from or from == "" and to == "" or #from > 15 or #to > 15 then
     return nil
   end
@@ -137,6 +131,47 @@ function conditions.range(req, size, tag, mtime)
     return false
   end
   return first, math.min(last or size - 1, size - 1)
+end
+
+--- Whether the ranges are worth sending: not many that overlap, and together
+--- not more than the whole.
+local function are_fair(ranges, size)
+  local sorted, total, overlaps, reached = table.move(ranges, 1, #ranges, 1, {}), 0, 0, -1
+  table.sort(sorted, function(a, b) return a[1] < b[1] end)
+  for _, range in ipairs(sorted) do
+    total = total + range[2] - range[1] + 1
+    overlaps = overlaps + (range[1] <= reached and 1 or 0)
+    reached = math.max(reached, range[2])
+  end
+  return #ranges == 1 or total <= size and overlaps <= MAX_OVERLAPS
+end
+
+--- The ranges that a request asks for, in its order: { first, last } from 0. The
+--- empty list if there are none of them; nil if all is to be sent.
+---@param req neap.http.Request
+---@param size integer
+---@param tag string
+---@param mtime integer
+---@return integer[][]?
+function conditions.ranges(req, size, tag, mtime)
+  local text = req.method == "GET" and req.headers:get("range")
+  text = text and text:match("^%s*[bB][yY][tT][eE][sS]%s*=(.*)$")
+  if not text or not range_is_of(req, tag, mtime) then
+    return nil
+  end
+  local ranges, count = {}, 0
+  for item in text:gmatch("[^,]+") do
+    if item:find("%S") then
+      count = count + 1
+      local first, last = parse_range(item, size)
+      if first == nil or count > MAX_RANGES then
+        return nil
+      elseif first then
+        ranges[#ranges + 1] = { first, last }
+      end
+    end
+  end
+  return count > 0 and are_fair(ranges, size) and ranges or nil
 end
 
 return conditions

@@ -67,8 +67,8 @@ local function read_ahead(source, first, last)
   end
 end
 
---- Sends bytes first to last of an open file, whose head has gone out.
-local function send_bytes(context, source, first, last)
+--- Sends bytes first to last of a file as a part of a body.
+local function write_bytes(context, source, first, last)
   local conn, at = context.conn, first
   while at <= last do
     local n = math.min(last - at + 1, PIECE)
@@ -82,7 +82,7 @@ local function send_bytes(context, source, first, last)
       read_ahead(source, at, last)
     end
   end
-  return conn:finish()
+  return true
 end
 
 local function send_large(context, res, source, list, kind, first, last)
@@ -91,7 +91,11 @@ local function send_large(context, res, source, list, kind, first, last)
   if err then
     return false, err
   elseif has_body then
-    return send_bytes(context, source, first, last)
+    local ok
+    ok, err = write_bytes(context, source, first, last)
+    if not ok then
+      return false, err
+    end
   end
   return conn:finish()
 end
@@ -113,6 +117,39 @@ local function send_range(context, res, source, list, kind, first, last)
     ok, err = conn:respond(res.status, kind, source, list, first, length)
   end
   return ok, err
+end
+
+local function content_range(range, size)
+  return ("bytes %d-%d/%d"):format(range[1], range[2], size)
+end
+
+--- Sends several ranges, each as a part of its own.
+local function send_parts(context, fetched, list, kind, ranges)
+  local conn, size = context.conn, fetched.size
+  local boundary = core.random_bytes(16):gsub(".", function(c) return ("%02x"):format(c:byte()) end)
+  local heads, length = {}, 0
+  for i, range in ipairs(ranges) do
+    heads[i] = ("%s--%s\r\nContent-Type: %s\r\nContent-Range: %s\r\n\r\n"):format(
+      i > 1 and "\r\n" or "", boundary, kind, content_range(range, size))
+    length = length + #heads[i] + range[2] - range[1] + 1
+  end
+  local ending = ("\r\n--%s--\r\n"):format(boundary)
+  local ok, err = conn:begin(206, "multipart/byteranges; boundary=" .. boundary, length + #ending, list)
+  for i, range in ipairs(ranges) do
+    if ok then
+      ok, err = conn:write(heads[i])
+    end
+    if ok then
+      ok, err = write_bytes(context, fetched.source, range[1], range[2])
+    end
+  end
+  if ok then
+    ok, err = conn:write(ending)
+  end
+  if not ok then
+    return false, err
+  end
+  return conn:finish()
 end
 
 local function send_status(context, res, list, status)
@@ -153,6 +190,23 @@ local function fields_of(context, res, fetched)
   return kind, list, tag, seconds
 end
 
+--- Sends what a request with conditions asks for; all without ranges.
+local function send_ranges(context, res, fetched, list, kind, ranges)
+  local source, size = fetched.source, fetched.size
+  if not ranges then
+    return send_range(context, res, source, list, kind, 0, size - 1)
+  elseif #ranges == 0 then
+    list[#list + 1], list[#list + 2] = "Content-Range", ("bytes */%d"):format(size)
+    return send_status(context, res, list, 416)
+  end
+  res.status = 206
+  if #ranges > 1 then
+    return send_parts(context, fetched, list, kind, ranges)
+  end
+  list[#list + 1], list[#list + 2] = "Content-Range", content_range(ranges[1], size)
+  return send_range(context, res, source, list, kind, ranges[1][1], ranges[1][2])
+end
+
 local function send_fetched(context, res, fetched)
   local req, size = context.req, fetched.size
   local kind, list, tag, seconds = fields_of(context, res, fetched)
@@ -163,18 +217,7 @@ local function send_fetched(context, res, fetched)
   if status then
     return send_status(context, res, list, status)
   end
-  local first, last = conditions.range(req, size, tag, seconds)
-  if first == nil then
-    return send_range(context, res, fetched.source, list, kind, 0, size - 1)
-  end
-  list[#list + 1] = "Content-Range"
-  if not first then
-    list[#list + 1] = ("bytes */%d"):format(size)
-    return send_status(context, res, list, 416)
-  end
-  list[#list + 1] = ("bytes %d-%d/%d"):format(first, last, size)
-  res.status = 206
-  return send_range(context, res, fetched.source, list, kind, first, last)
+  return send_ranges(context, res, fetched, list, kind, conditions.ranges(req, size, tag, seconds))
 end
 
 --- A Content-Disposition for a name to save a file under: its plain characters
