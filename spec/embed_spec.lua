@@ -1,4 +1,5 @@
 -- Programs in C that use neap from the inside; the build makes them.
+local certs = require("spec.support.certs")
 local it = require("support.case").it
 
 local build = os.getenv("NEAP_BUILD") or "build"
@@ -24,6 +25,25 @@ describe("a host that runs out of memory", function()
     assert.is_true(ok, output)
     assert.matches("%d%d runs", output)
   end)
+end)
+
+-- What OpenSSL allocates is not the host's: it is made to fail as well.
+describe("TLS that runs out of memory", function()
+  for name, options in pairs({
+    ["one allocation fails"] = "3 marked",
+    ["all allocations fail from some point on"] = "13 marked from",
+    ["one of OpenSSL's fails"] = "331 marked openssl",
+    ["all of OpenSSL's fail from some point on"] = "8009 marked openssl from",
+  }) do
+    it("closes clean when " .. name, function()
+      local program = ("%s/embed/alloc_fail spec/embed/alloc_tls.lua %s 2>&1"):format(build, options)
+      local pipe = assert(io.popen(("NEAP_CERTS='%s' timeout 120 %s"):format(certs.dir, program)))
+      local output = pipe:read("a")
+
+      assert.is_true(pipe:close(), output)
+      assert.matches("^%d+ runs\n$", output)
+    end)
+  end
 end)
 
 describe("an application that embeds neap", function()

@@ -179,8 +179,9 @@ void np_tls_context_release(np_tls_context *c);
  * types. 0, or [..] -> [.. nil err]  2. */
 int np_tls_context_set(lua_State *L, int arg, np_tls_context *c);
 
-/* What the SSL of a wire must have by its context. */
-void np_tls_context_apply(np_tls_context *c, np_tls *t);
+/* What the SSL of a wire must have by its context. False: OpenSSL has a reason,
+ * and the wire must not go on, as it might trust whom it should not. */
+bool np_tls_context_apply(np_tls_context *c, np_tls *t);
 
 /* ---- tls_session.c ----------------------------------------------------- */
 

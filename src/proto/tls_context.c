@@ -320,10 +320,12 @@ static void set_modes(np_tls_context *c) {
 
 /* Sessions are resumed only in the context that made them: another may ask
  * for other certificates. */
-static void set_session_id(np_tls_context *c) {
+static int set_session_id(lua_State *L, np_tls_context *c) {
   unsigned char id[16];
-  uv_random(NULL, NULL, id, sizeof(id), 0, NULL);
-  SSL_CTX_set_session_id_context(c->ctx, id, sizeof(id));
+  int r = uv_random(NULL, NULL, id, sizeof(id), 0, NULL);
+  if (r < 0) return np_fail_uv(L, r, "tls context: random bytes");
+  if (SSL_CTX_set_session_id_context(c->ctx, id, sizeof(id)) == 1) return 0;
+  return fail(L, "tls context");
 }
 
 int np_tls_context_set(lua_State *L, int arg, np_tls_context *c) {
@@ -334,7 +336,8 @@ int np_tls_context_set(lua_State *L, int arg, np_tls_context *c) {
   int opts = lua_absindex(L, arg);
   luaL_checkstack(L, 30, "too many options");
   set_modes(c);
-  set_session_id(c);
+  int r = set_session_id(L, c);
+  if (r > 0) return r;
   for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
     int n = parts[i](L, opts, c);
     if (n > 0) return n;
@@ -365,12 +368,12 @@ static int on_verify(int ok, X509_STORE_CTX *store) {
 }
 
 /* What the name has to be; an address is no name that could be sent. */
-static void expect_peer(np_tls *t) {
+static bool expect_peer(np_tls *t) {
   X509_VERIFY_PARAM *param = SSL_get0_param(t->ssl);
   SSL_set_hostflags(t->ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-  if (X509_VERIFY_PARAM_set1_ip_asc(param, t->peer) == 1) return;
+  if (X509_VERIFY_PARAM_set1_ip_asc(param, t->peer) == 1) return true;
   ERR_clear_error();
-  SSL_set1_host(t->ssl, t->peer);
+  return SSL_set1_host(t->ssl, t->peer) == 1;
 }
 
 static bool is_address(const char *name) {
@@ -390,19 +393,31 @@ static int server_mode(const np_tls_context *c) {
   return SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
 }
 
-void np_tls_context_apply(np_tls_context *c, np_tls *t) {
-  if (SSL_get_SSL_CTX(t->ssl) != c->ctx) {
-    SSL_set_SSL_CTX(t->ssl, c->ctx);
-    SSL_set_min_proto_version(t->ssl, SSL_CTX_get_min_proto_version(c->ctx));
-    SSL_set_max_proto_version(t->ssl, SSL_CTX_get_max_proto_version(c->ctx));
+/* The context that a name has chosen, in the place of the first one. */
+static bool exchange(np_tls_context *c, SSL *ssl) {
+  if (SSL_get_SSL_CTX(ssl) == c->ctx) return true;
+  return SSL_set_SSL_CTX(ssl, c->ctx) != NULL &&
+         SSL_set_min_proto_version(ssl,
+                                   SSL_CTX_get_min_proto_version(c->ctx)) &&
+         SSL_set_max_proto_version(ssl, SSL_CTX_get_max_proto_version(c->ctx));
+}
+
+/* What a client says in its hello. */
+static bool introduce(np_tls_context *c, np_tls *t) {
+  if (c->alpn &&
+      SSL_set_alpn_protos(t->ssl, c->alpn, (unsigned)c->alpn_size) != 0) {
+    return false;
   }
+  if (!t->peer || is_address(t->peer)) return true;
+  return SSL_set_tlsext_host_name(t->ssl, t->peer) == 1;
+}
+
+bool np_tls_context_apply(np_tls_context *c, np_tls *t) {
+  ERR_clear_error();
+  if (!exchange(c, t->ssl)) return false;
   int mode = t->client ? client_mode(c) : server_mode(c);
   SSL_set_verify(t->ssl, mode, mode == SSL_VERIFY_NONE ? NULL : on_verify);
-  if (!t->client) return;
-  if (c->alpn) {
-    SSL_set_alpn_protos(t->ssl, c->alpn, (unsigned)c->alpn_size);
-  }
-  if (!t->peer) return;
-  if (mode != SSL_VERIFY_NONE) expect_peer(t);
-  if (!is_address(t->peer)) SSL_set_tlsext_host_name(t->ssl, t->peer);
+  if (!t->client) return true;
+  if (t->peer && mode != SSL_VERIFY_NONE && !expect_peer(t)) return false;
+  return introduce(c, t);
 }

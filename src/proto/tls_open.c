@@ -2,6 +2,7 @@
  * tls_open.c: how a TLS wire is made, begins, and is freed. It has one hold,
  * from np_tls_open until the wire below has closed.
  */
+#include <openssl/err.h>
 #include <string.h>
 
 #include "core/timer.h"
@@ -59,14 +60,14 @@ static const np_handle_class handle_class = {tls_host_closes, tls_destroy};
 static bool make_ssl(np_tls *t) {
   BIO *bio = BIO_new(t->context->bio);
   t->ssl = SSL_new(t->context->ctx);
-  if (!bio || !t->ssl) {
+  if (!bio || !t->ssl || SSL_set_app_data(t->ssl, t) != 1) {
     BIO_free(bio);
+    ERR_clear_error();
     return false;
   }
   BIO_set_data(bio, t);
   BIO_set_init(bio, 1);
   SSL_set_bio(t->ssl, bio, bio);
-  SSL_set_app_data(t->ssl, t);
   if (t->client) {
     SSL_set_connect_state(t->ssl);
   } else {
@@ -106,9 +107,12 @@ int np_tls_open(np_host *h, np_tls_context *context, bool client,
 void np_tls_begin(np_tls *t, const np_buf *early) {
   np_host *h = t->base.host;
   uint64_t limit = t->context->handshake_timeout;
-  np_tls_context_apply(t->context, t);
   t->below->callbacks = &np_tls_from_below;
   t->below->user = t;
+  if (!np_tls_context_apply(t->context, t)) {
+    np_tls_note_openssl(t);
+    return;
+  }
   if (limit != NP_FOREVER) np_timer_start(h, &t->deadline, np_now(h) + limit);
   if (t->client && t->session_key) {
     SSL_SESSION *session = np_tls_session_take(t->context, t->session_key);

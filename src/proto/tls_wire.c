@@ -211,7 +211,11 @@ void np_tls_answer(np_tls *t, np_tls_context *chosen) {
   if (chosen && chosen != t->context) {
     chosen->holds++;
     t->chosen = chosen;
-    np_tls_context_apply(chosen, t);
+    if (!np_tls_context_apply(chosen, t)) {
+      np_tls_note_openssl(t);
+      tell_failure(t);
+      return;
+    }
   }
   np_buf kept = t->kept;
   t->kept = (np_buf){0};
