@@ -1,6 +1,7 @@
 --- What a context is made of, and what is refused.
 local case = require("spec.support.case")
 local certs = require("spec.support.certs")
+local child = require("spec.support.child")
 local expect = require("spec.support.expect")
 local neap = require("neap")
 local temp = require("spec.support.temp")
@@ -119,6 +120,57 @@ describe("tls.context", function()
 
   it("refuses a bad context of a name", function()
     refused({ sni = { ["other.test"] = { cert = certs.other.cert, key = certs.server.key } } }, "mismatch")
+  end)
+end)
+
+describe("what the system trusts", function()
+  -- a program whose system has its certificates in `path`, where there is nothing yet
+  local function run(path, script)
+    local system = ("SSL_CERT_FILE='%s' SSL_CERT_DIR=/nowhere"):format(path)
+    local out, err, code = child.run_as(system .. " timeout -k 1 20 %s", [[
+      local path, cert, key, ca = ...
+      local neap = require("neap")
+      local function fill()
+        neap.fs.write_file(path, neap.fs.read_file(ca))
+      end
+      local function ends(opts, server_opts)
+        local a, b = neap.net.pair()
+        server_opts.server, server_opts.cert, server_opts.key = true, cert, key
+        local serving = neap.spawn(b.start_tls, b, server_opts)
+        return a:start_tls(opts), serving:await()
+      end
+      ]] .. script, path, certs.server.cert, certs.server.key, certs.ca.cert)
+    assert.equal("", err)
+    assert.equal(0, code)
+    return out
+  end
+
+  it("is read for the first peer that a context verifies, and then kept", function()
+    local dir <close> = temp.dir()
+
+    assert.equal("true\ttrue\ntrue\ttrue\n", run(dir / "ca", [[
+      local client = neap.tls.context({ server_name = "localhost" })
+      fill()
+      print(ends({ context = client }, {}))
+      neap.fs.remove(path)
+      print(ends({ context = client }, {}))]]))
+  end)
+
+  it("is what clients are verified by where a server names nothing else", function()
+    local dir <close> = temp.dir()
+
+    assert.equal("true\ttrue\n", run(dir / "ca", [[
+      fill()
+      print(ends({ server_name = "localhost", cert = cert, key = key }, { verify = "require" }))]]))
+  end)
+
+  it("is not read where nobody is verified", function()
+    local dir <close> = temp.dir()
+
+    assert.equal("true\ttrue\n", run(dir / "ca", [[
+      local client = neap.tls.context({ verify = false })
+      assert(neap.process.run({ "mkfifo", path })) -- reading it would wait for ever
+      print(ends({ context = client }, {}))]]))
   end)
 end)
 

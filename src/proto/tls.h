@@ -47,6 +47,7 @@ struct np_tls_context {
   int holds;
   int keylog; /* descriptor, or -1 */
   np_tls_verify verify;
+  bool trusts;    /* the certificates to trust are there */
   bool asks_name; /* servers stop at the client's hello and ask for a context */
   unsigned char *alpn; /* as on the wire: length, name, ... */
   size_t alpn_size;

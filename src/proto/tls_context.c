@@ -113,15 +113,20 @@ static bool add_authorities(np_tls_context *c, BIO *text) {
   return count > 0 && is_at_end();
 }
 
+/* Those of the system, when somebody is verified for the first time: reading
+ * them takes some 20 ms and a megabyte, which a server does not need. */
+static void trust_system(np_tls_context *c) {
+  if (c->trusts) return;
+  ERR_clear_error();
+  SSL_CTX_set_default_verify_paths(c->ctx);
+  ERR_clear_error();
+  c->trusts = true;
+}
+
 static int set_authorities(lua_State *L, int opts, np_tls_context *c) {
   size_t size;
   const char *text = push_field(L, opts, "ca", &size);
-  if (!text) {
-    ERR_clear_error();
-    SSL_CTX_set_default_verify_paths(c->ctx);
-    ERR_clear_error();
-    return 0;
-  }
+  if (!text) return 0;
   BIO *bio = BIO_new_mem_buf(text, (int)size);
   bool ok = bio && add_authorities(c, bio);
   BIO_free(bio);
@@ -129,6 +134,7 @@ static int set_authorities(lua_State *L, int opts, np_tls_context *c) {
   // what is named is trusted, whether or not it signed itself
   X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(c->ctx),
                               X509_V_FLAG_PARTIAL_CHAIN);
+  c->trusts = true;
   ERR_clear_error();
   return 0;
 }
@@ -417,6 +423,7 @@ bool np_tls_context_apply(np_tls_context *c, np_tls *t) {
   if (!exchange(c, t->ssl)) return false;
   int mode = t->client ? client_mode(c) : server_mode(c);
   SSL_set_verify(t->ssl, mode, mode == SSL_VERIFY_NONE ? NULL : on_verify);
+  if (mode != SSL_VERIFY_NONE) trust_system(c);
   if (!t->client) return true;
   if (t->peer && mode != SSL_VERIFY_NONE && !expect_peer(t)) return false;
   return introduce(c, t);
