@@ -15,6 +15,16 @@ end
 local pair = "local a, b = neap.net.pair() "
 local listener = "local l = neap.net.listen('127.0.0.1', 0) "
   .. "local port = l:address().port "
+-- A TLS server at `port`, whose answers to a client's hello go nowhere.
+local hello = [[local certs = require("spec.support.certs")
+  local server = assert(neap.net.listen("127.0.0.1", 0, {
+    tls = { cert = certs.server.cert, key = certs.server.key },
+  }))
+  local plain = neap.net.connect("127.0.0.1", server:address().port)
+  local stream = server:accept()
+  local a, b = neap.net.pair()
+  neap.spawn(a.start_tls, a, { server_name = "localhost" }):set_daemon(true)
+  plain:write(b:read()) ]]
 local udp = "local s = neap.net.udp({ host = '127.0.0.1' }) "
   .. "local port = s:address().port "
 
@@ -146,6 +156,31 @@ return {
       }))
       local s = neap.net.connect("127.0.0.1", server:address().port)
       neap.sleep(100)]],
+  },
+  -- both ends of TLS: before the hello, between it and the answer, in the answer
+  { "core/future.c:await_class", "future", hello:gsub("plain:write.*", "neap.future():await()") },
+  { "core/future.c:await_class", "future", hello .. "plain:peek(1) neap.future():await()" },
+  {
+    "core/future.c:await_class", "future",
+    hello .. "b:write(plain:readexactly(100)) neap.testing.settle() neap.future():await()",
+  },
+  { "io/stream_read.c:np_stream_read_class", "read", hello .. "stream:read()" },
+  { "io/stream_write.c:write_class", "write", hello .. "stream:write(('x'):rep(200000))" },
+  {
+    "core/future.c:await_class", "future",
+    hello .. "neap.spawn(stream.write, stream, 'x') stream:close() neap.future():await()",
+  },
+  -- close_notify waits for room: 65448 bytes are records that fill 64 KiB
+  {
+    "core/future.c:await_class", "future",
+    [[local certs = require("spec.support.certs")
+      local a, b = neap.testing.stream_pair()
+      neap.spawn(b.start_tls, b, { server = true, cert = certs.server.cert, key = certs.server.key })
+      assert(a:start_tls({ ca = certs.ca.cert, server_name = "localhost" }))
+      neap.testing.settle()
+      a:write(("x"):rep(65448))
+      a:close()
+      neap.future():await()]],
   },
   {
     "proto/http1.c:head_class", "request",
