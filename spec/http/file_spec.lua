@@ -139,6 +139,29 @@ describe("http.static", function()
     assert.equal(404, get(app, "/../secret.txt").status)
   end))
 
+  it("compresses larger texts as they are read, up to 16 MiB", with_files(function(dir, app)
+    local function inflate(bytes)
+      return assert(require("neap.proto.deflate").decompressor("gzip"):push(bytes, "finish"))
+    end
+    local text = {}
+    for i = 1, 50000 do
+      text[i] = "line " .. i
+    end
+    text = table.concat(text, "\n")
+    fs.write_file(dir / "www/long.txt", text)
+    fs.write_file(dir / "www/longest.txt", ("x"):rep(16 * 1024 * 1024 + 1))
+    local plain = get(app, "/long.txt")
+    assert.equal(text, plain.body)
+    local got = get(app, "/long.txt", { "Accept-Encoding: gzip" })
+    assert.equal("gzip", got.fields["content-encoding"])
+    assert.equal("W/" .. plain.fields.etag, got.fields.etag)
+    assert.equal(text, inflate(got.body))
+    assert.is_nil(get(app, "/longest.txt", { "Accept-Encoding: gzip" }).fields["content-encoding"])
+    local part = get(app, "/long.txt", { "Range: bytes=5-99999", "Accept-Encoding: gzip" })
+    assert.equal(text:sub(6, 100000), part.body)
+    assert.is_nil(get(app, "/large.bin", { "Accept-Encoding: gzip" }).fields["content-encoding"])
+  end))
+
   it("serves what links that stay inside lead to", with_files(function(dir, app)
     fs.symlink(dir / "www/sub", dir / "www/absolute")
     fs.symlink("../www/a.txt", dir / "www/around.txt")

@@ -71,13 +71,15 @@ local function send_text(context, res, text, default_type)
   return conn:respond(res.status, kind, text, list)
 end
 
---- Begins an answer in pieces; nil if it cannot be sent, false if it has no body.
+--- Begins an answer in pieces: nil if it cannot be sent, false if it has no body.
+--- Pieces of an unknown length may be compressed by `context.packer`.
 local function begin(context, res, default_type, length)
   local kind, list = wire_fields(context.conn, res, default_type)
+  if context.server._compress and not length then
+    context.packer = require("neap.http.compress").stream(context.req, res, kind, list)
+  end
   return context.conn:begin(res.status, kind, length, list)
 end
-
-answer.begin = begin
 
 local function trailers_of(res)
   local trailers = res.trailers
@@ -87,10 +89,24 @@ local function trailers_of(res)
   return trailers and flat(trailers) or nil
 end
 
---- A function that writes data as a part of the body. Once that fails it fails
---- for good, and `context.failure` is why.
+--- Sends bytes as a part of the body. Where it is compressed, `flush` is as for
+--- a compressor; "sync" holds nothing back. Once sending fails it fails for
+--- good, and `context.failure` is why.
+local function write_part(context, data, flush)
+  local packer = context.packer
+  if packer then
+    data = assert(packer:push(data, flush))
+  end
+  context.sent = context.sent + #data
+  local ok, err = context.conn:write(data)
+  context.failure = err
+  return ok, err
+end
+
+answer.write_part = write_part
+
+--- A function that writes data as a part of the body.
 local function writer(context)
-  local conn = context.conn
   return function(data)
     if context.failure then
       return nil, context.failure
@@ -98,16 +114,15 @@ local function writer(context)
     if type(data) ~= "string" and type(data) ~= "number" then
       error("bad argument #1 to 'write' (string expected, got " .. type(data) .. ")", 2)
     end
-    data = tostring(data)
-    context.sent = context.sent + #data
-    local ok, err = conn:write(data)
-    context.failure = err
-    return ok, err
+    return write_part(context, tostring(data), "sync")
   end
 end
 
 --- Ends a body that was written piece by piece.
 local function finish(context, trailers)
+  if context.packer and not context.failure then
+    write_part(context, "", "finish")
+  end
   if context.failure then
     return false, context.failure
   end
@@ -308,6 +323,9 @@ function answer.send(req, ok, result)
   end
   if not ok then
     sent, err = send_failure(context, result)
+  end
+  if context.packer then
+    context.packer:close()
   end
   if server._log then
     server._log(req, link.conn:stream(), context.status, context.sent)

@@ -19,7 +19,7 @@ local kinds = {
 ---@return boolean
 function compress.is_worth(kind)
   local plain = (kind or ""):match("^%s*([^;%s]*)"):lower()
-  return plain:sub(1, 5) == "text/" and plain ~= "text/event-stream" or kinds[plain] or false
+  return plain:sub(1, 5) == "text/" or kinds[plain] or false
 end
 
 --- The weights of Accept-Encoding by coding.
@@ -52,10 +52,13 @@ function compress.choose(accepted)
   return deflate > 0 and "deflate" or nil
 end
 
+-- Parts of a body, and answers without one.
+local excluded = { [204] = true, [206] = true, [304] = true }
+
 local function may_be_compressed(res, kind)
   local headers = res.headers
   return compress.is_worth(kind)
-    and res.status ~= 206
+    and not excluded[res.status]
     and not headers:get("content-encoding")
     and not (headers:get("cache-control") or ""):lower():find("no%-transform")
 end
@@ -69,7 +72,26 @@ local function weaken_tag(list)
   end
 end
 
-local LEVEL = 6
+--- The coding for an answer, or nil. That there is a choice is said in a field.
+local function negotiate(req, res, kind, list)
+  if not may_be_compressed(res, kind) then
+    return nil
+  end
+  list[#list + 1], list[#list + 2] = "Vary", "Accept-Encoding"
+  return compress.choose(req.headers:get("accept-encoding"))
+end
+
+local function say_coding(list, coding)
+  list[#list + 1], list[#list + 2] = "Content-Encoding", coding
+  weaken_tag(list)
+end
+
+-- Of a text, and of what is compressed as it comes.
+local LEVEL, STREAM_LEVEL = 6, 4
+-- The window and the memory of a compressor: 128 KiB for a stream; 32 KiB for
+-- events, which come on many connections that are mostly silent.
+local STREAM_WINDOW, STREAM_MEMORY = 14, 7
+local EVENT_WINDOW, EVENT_MEMORY = 12, 5
 
 --- A text as it is to be sent. Fields that this adds are appended to the list.
 ---@param req neap.http.Request
@@ -79,11 +101,7 @@ local LEVEL = 6
 ---@param text string
 ---@return string
 function compress.text(req, res, kind, list, text)
-  if not may_be_compressed(res, kind) then
-    return text
-  end
-  list[#list + 1], list[#list + 2] = "Vary", "Accept-Encoding"
-  local coding = compress.choose(req.headers:get("accept-encoding"))
+  local coding = negotiate(req, res, kind, list)
   if not coding then
     return text
   end
@@ -92,9 +110,28 @@ function compress.text(req, res, kind, list, text)
   if #shorter >= #text then
     return text
   end
-  list[#list + 1], list[#list + 2] = "Content-Encoding", coding
-  weaken_tag(list)
+  say_coding(list, coding)
   return shorter
+end
+
+--- A compressor for a body that comes piece by piece, to be closed; nil if it is
+--- sent as it is. Fields that this adds are appended to the list.
+---@param req neap.http.Request
+---@param res neap.http.Response
+---@param kind string?  Content-Type
+---@param list string[]  fields, name after value
+---@return table?
+function compress.stream(req, res, kind, list)
+  local coding = req.method ~= "HEAD" and negotiate(req, res, kind, list)
+  if not coding then
+    return nil
+  end
+  say_coding(list, coding)
+  local new = require("neap.proto.deflate").compressor
+  if res.events then
+    return new(coding, STREAM_LEVEL, EVENT_WINDOW, EVENT_MEMORY)
+  end
+  return new(coding, STREAM_LEVEL, STREAM_WINDOW, STREAM_MEMORY)
 end
 
 return compress

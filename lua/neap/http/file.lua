@@ -15,6 +15,8 @@ local file = {}
 local PIECE, LOAD = 64 * 1024, 256 * 1024
 -- Larger files are sent in pieces.
 local WHOLE = 64 * 1024
+-- Larger ones are not compressed: that would take long, for each client anew.
+local MAX_PACKED = 16 * 1024 * 1024
 
 -- Errors that mean that there is no such file, or none for this client.
 local missing = {
@@ -100,12 +102,38 @@ local function send_large(context, res, source, list, kind, first, last)
   return conn:finish()
 end
 
+--- Sends a large file compressed, as it is read.
+local function send_packed(context, res, source, size, list, kind)
+  local ok, err = context.conn:begin(res.status, kind, nil, list)
+  local at = 0
+  while ok and at < size do
+    local text = assert(source:read(at, math.min(size - at, PIECE)))
+    if text == "" then
+      error("the file became shorter while it was sent", 0)
+    end
+    at = at + #text
+    ok, err = answer.write_part(context, text, at == size and "finish" or nil)
+    core.sleep(0) -- it was a millisecond's work
+  end
+  if not ok then
+    return false, err
+  end
+  return context.conn:finish()
+end
+
 --- Sends a part of a file, or all of it.
 local function send_range(context, res, source, list, kind, first, last)
   local conn, length = context.conn, last - first + 1
+  local packs = context.server._compress and compress.is_worth(kind)
+  if packs and length > WHOLE and length <= MAX_PACKED then
+    context.packer = compress.stream(context.req, res, kind, list)
+    if context.packer then
+      return send_packed(context, res, source, length, list, kind)
+    end
+  end
   if length > WHOLE or context.req.method == "HEAD" then
     return send_large(context, res, source, list, kind, first, last)
-  elseif length >= 1024 and context.server._compress and compress.is_worth(kind) then
+  elseif packs and length >= 1024 then
     local text = compress.text(context.req, res, kind, list, assert(source:read(first, length)))
     context.sent = #text
     return conn:respond(res.status, kind, text, list)
