@@ -1,13 +1,46 @@
 /*
  * load_idle.c: idle connections to an echo server, each after one message.
  *
- *   load_idle port connections pid    prints the server's resident bytes per
- *                                     connection
+ *   load_idle port connections pid [total]
+ *
+ * Prints the server's resident bytes per connection; with a total, the MB that
+ * so many would take, from what it had before and what each took. No more are
+ * opened than descriptors may be, in either process. They come from several
+ * loopback addresses, so that ports do not run out, and are reset at the end,
+ * so that no port stays occupied.
  */
+#include <sys/resource.h>
 #include <time.h>
 
 #include "connect.h"
 #include "cpu.h"
+
+enum { PER_ADDRESS = 10000, SPARE = 100 };
+
+static int connect_from(int i, int port) {
+  struct sockaddr_in from = {.sin_family = AF_INET};
+  struct sockaddr_in to = {.sin_family = AF_INET,
+                           .sin_port = htons((unsigned short)port)};
+  struct linger reset = {.l_onoff = 1, .l_linger = 0};
+  int on = 1, fd = socket(AF_INET, SOCK_STREAM, 0);
+  if (fd < 0) fail("socket");
+  from.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1 + (unsigned)i / PER_ADDRESS);
+  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
+  setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+  if (bind(fd, (struct sockaddr *)&from, sizeof(from)) < 0) fail("bind");
+  if (connect(fd, (struct sockaddr *)&to, sizeof(to)) < 0) fail("connect");
+  return fd;
+}
+
+/* How many of n may be open at once. */
+static int allowed(int n) {
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) < 0) fail("getrlimit");
+  int most = (int)(limit.rlim_cur < 1 << 20 ? limit.rlim_cur : 1 << 20) - SPARE;
+  if (most < n) fprintf(stderr, "load: only %d connections\n", most);
+  return most < n ? most : n;
+}
 
 /* The message has been echoed: so the server waits for the next one. */
 static void greet(int fd) {
@@ -25,15 +58,17 @@ static void pause_seconds(double seconds) {
 
 int main(int argc, char **argv) {
   if (argc < 4) {
-    fprintf(stderr, "usage: load_idle port connections pid\n");
+    fprintf(stderr, "usage: load_idle port connections pid [total]\n");
     return 1;
   }
-  int port = atoi(argv[1]), connections = atoi(argv[2]), pid = atoi(argv[3]);
-  for (int i = 0; i < 10; i++) greet(connect_to(port));
+  int port = atoi(argv[1]), n = allowed(atoi(argv[2])), pid = atoi(argv[3]);
+  double total = argc > 4 ? atof(argv[4]) : 0;
+  for (int i = 0; i < 10; i++) greet(connect_from(i, port));
   pause_seconds(0.2);
   long before = memory_of(pid);
-  for (int i = 0; i < connections; i++) greet(connect_to(port));
+  for (int i = 0; i < n; i++) greet(connect_from(i, port));
   pause_seconds(0.5);
-  printf("%.0f\n", (double)(memory_of(pid) - before) / connections);
+  double each = (double)(memory_of(pid) - before) / n;
+  printf("%.0f\n", total > 0 ? ((double)before + each * total) / 1e6 : each);
   return 0;
 }

@@ -1,8 +1,10 @@
-"""An echo server as an asyncio user would write it. Prints its port.
+"""An echo server as an asyncio user would write it, on streams or as a protocol;
+with a certificate and a key, over TLS. Prints its port.
 
-echo.py asyncio|uvloop
+echo.py asyncio|uvloop streams|protocol [CERT KEY]
 """
 import asyncio
+import ssl
 import sys
 
 
@@ -13,8 +15,30 @@ async def serve(reader, writer):
     writer.close()
 
 
-async def main():
-    server = await asyncio.start_server(serve, "127.0.0.1", 0, backlog=1024)
+class Echo(asyncio.Protocol):
+    def connection_made(self, transport):
+        self.transport = transport
+
+    def data_received(self, data):
+        self.transport.write(data)
+
+    def pause_writing(self):
+        self.transport.pause_reading()
+
+    def resume_writing(self):
+        self.transport.resume_reading()
+
+
+async def main(kind, cert=None, key=None):
+    options = {"backlog": 1024}
+    if cert:
+        options["ssl"] = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        options["ssl"].load_cert_chain(cert, key)
+    if kind == "protocol":
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(Echo, "127.0.0.1", 0, **options)
+    else:
+        server = await asyncio.start_server(serve, "127.0.0.1", 0, **options)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 
@@ -23,4 +47,4 @@ if sys.argv[1] == "uvloop":
     import uvloop
 
     uvloop.install()
-asyncio.run(main())
+asyncio.run(main(*sys.argv[2:]))

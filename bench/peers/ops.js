@@ -35,11 +35,25 @@ class Queue {
 const turns = async (n) => { for (let i = 0; i < n; i++) await turn(); };
 const all = (n, fn) => Promise.all(Array.from({ length: n }, fn));
 
+async function through(queue, n) {
+  const producer = (async () => { for (let i = 0; i < n; i++) await queue.put(i); })();
+  for (let i = 0; i < n; i++) await queue.get();
+  await producer;
+}
+
 const ops = {
   switch: (n) => all(2, () => turns(n / 2)),
   switch_many: (n) => all(10000, () => turns(n / 10000)),
   async spawn(n) { for (let i = 0; i < n; i++) await nothing(); },
   async gather(n) { for (let i = 0; i < n / 10000; i++) await all(10000, nothing); },
+  async await_done(n) {
+    const done = nothing();
+    for (let i = 0; i < n; i++) await done;
+  },
+  async lock(n) {
+    const lock = new Lock();
+    for (let i = 0; i < n; i++) { await lock.acquire(); lock.release(); }
+  },
   lock_contended(n) {
     const lock = new Lock();
     return all(100, async () => {
@@ -50,12 +64,8 @@ const ops = {
       }
     });
   },
-  async queue_bounded(n) {
-    const queue = new Queue(10);
-    const producer = (async () => { for (let i = 0; i < n; i++) await queue.put(i); })();
-    for (let i = 0; i < n; i++) await queue.get();
-    await producer;
-  },
+  queue: (n) => through(new Queue(Infinity), n),
+  queue_bounded: (n) => through(new Queue(10), n),
   async event(n) {
     let wake = () => {};
     const waiter = (async () => {
@@ -65,6 +75,19 @@ const ops = {
     await turn();
     wake();
     await waiter;
+  },
+  sleeps: (n) => all(n, (_, i) => new Promise((resolve) => setTimeout(resolve, i * 7919 % 1000 + 1))),
+  timers(n) {
+    const handles = Array.from({ length: n }, (_, i) => setTimeout(nothing, (i * 7919 % 100000 + 10) * 1000));
+    for (let i = 0; i < n; i++) clearTimeout(handles[i * 7919 % n]);
+  },
+  async sleeping(n) {
+    const before = process.memoryUsage().rss;
+    const sleep = async () => { await new Promise((resolve) => setTimeout(resolve, 1e9)); };
+    const tasks = Array.from({ length: n }, sleep);
+    await turn();
+    console.log(Math.floor((process.memoryUsage().rss - before) / tasks.length));
+    process.exit(0);
   },
 };
 

@@ -3,6 +3,7 @@
 ops.py asyncio|uvloop NAME N
 """
 import asyncio
+import os
 import sys
 import time
 
@@ -37,6 +38,20 @@ async def gather(n):
         await asyncio.gather(*[nothing() for _ in range(10000)])
 
 
+async def await_done(n):
+    task = asyncio.create_task(nothing())
+    await task
+    for _ in range(n):
+        await task
+
+
+async def lock(n):
+    lock = asyncio.Lock()
+    for _ in range(n):
+        async with lock:
+            pass
+
+
 async def lock_contended(n):
     lock = asyncio.Lock()
 
@@ -48,9 +63,7 @@ async def lock_contended(n):
     await asyncio.gather(*[use() for _ in range(100)])
 
 
-async def queue_bounded(n):
-    queue = asyncio.Queue(10)
-
+async def through(queue, n):
     async def produce():
         for i in range(n):
             await queue.put(i)
@@ -59,6 +72,14 @@ async def queue_bounded(n):
     for _ in range(n):
         await queue.get()
     await task
+
+
+async def queue(n):
+    await through(asyncio.Queue(), n)
+
+
+async def queue_bounded(n):
+    await through(asyncio.Queue(10), n)
 
 
 async def event(n):
@@ -74,6 +95,36 @@ async def event(n):
         await asyncio.sleep(0)
         done.set()
     await task
+
+
+async def timeout(n):
+    for _ in range(n):
+        async with asyncio.timeout(1):
+            pass
+
+
+async def sleeps(n):
+    await asyncio.gather(*[asyncio.sleep((i * 7919 % 1000 + 1) / 1000) for i in range(n)])
+
+
+async def timers(n):
+    loop = asyncio.get_running_loop()
+    handles = [loop.call_later(i * 7919 % 100000 + 10, nothing) for i in range(n)]
+    for i in range(n):
+        handles[i * 7919 % n].cancel()
+
+
+def resident():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * 4096
+
+
+async def sleeping(n):
+    before = resident()
+    tasks = [asyncio.create_task(asyncio.sleep(1e6)) for _ in range(n)]
+    await asyncio.sleep(0)
+    print((resident() - before) // len(tasks), flush=True)
+    os._exit(0)
 
 
 async def main():

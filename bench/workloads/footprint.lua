@@ -2,44 +2,39 @@
 -- is parked in a read; and the CPU time of 100 000 sleeps.
 local measure = require("bench.measure")
 
-local CONNECTIONS <const> = 5000
+local MANY <const>, CONNECTIONS <const> = 100000, 5000
 
-local function idle(server, connections)
-  return function()
-    return measure.server(server, ('build/bench/load_idle "$port" %d $pid'):format(connections))
-  end
+-- The same operation of the programs of tasks.
+local function operation(found, name, limit)
+  local commands = found:commands({
+    neap = "scale.lua", limit = limit, go = "ops", asyncio = "ops.py asyncio", uvloop = "ops.py uvloop",
+    node = "ops.js", cqueues = "ops_cqueues.lua",
+  })
+  return measure.sides(commands, function(command)
+    return measure.figure(("%s %s %d"):format(command, name, MANY))
+  end)
 end
 
-return function(peers)
-  local function sleepers(what)
-    return function()
-      return measure.figure(("%s bench/scale.lua %s 100000"):format(measure.neap, what))
-    end
-  end
+return function(found)
+  local servers = found:commands({
+    neap = "echo.lua 0", limit = "uv_echo 0", go = "echo", asyncio = "echo.py asyncio streams",
+    uvloop = "echo.py uvloop streams", ["uvloop-protocol"] = "echo.py uvloop protocol", trio = "echo_trio.py",
+    node = "echo.js", luv = "echo_luv.lua", cqueues = "echo_cqueues.lua",
+  })
   return {
     {
-      name = "bytes of a sleeping task", group = "footprint", unit = "B",
-      sides = { neap = sleepers("sleeping") },
+      name = "bytes of a sleeping task", group = "footprint", unit = "B", limit = "coroutine", seconds = 1,
+      sides = operation(found, "sleeping", "lua_host"),
     },
     {
-      name = "100000 sleeps", group = "footprint", unit = "s",
-      sides = {
-        neap = sleepers("sleeps"),
-        limit = function()
-          return measure.figure("build/bench/limits/uv_sleepers 100000")
-        end,
-      },
+      name = "100000 sleeps", group = "footprint", unit = "s", seconds = 2,
+      sides = operation(found, "sleeps", "uv_timers"),
     },
     {
-      name = "bytes of an idle connection", group = "footprint", unit = "B",
-      sides = {
-        neap = idle(measure.neap .. " bench/echo.lua 0", CONNECTIONS),
-        limit = idle("build/bench/limits/uv_echo 0", CONNECTIONS),
-        asyncio = peers.asyncio and idle(peers.asyncio .. " bench/peers/echo.py asyncio", CONNECTIONS),
-        uvloop = peers.uvloop and idle(peers.uvloop .. " bench/peers/echo.py uvloop", CONNECTIONS),
-        node = peers.node and idle(peers.node .. " bench/peers/echo.js", CONNECTIONS),
-        luv = peers.luv and idle(peers.luv .. " bench/peers/echo_luv.lua", CONNECTIONS),
-      },
+      name = "bytes of an idle connection", group = "footprint", unit = "B", seconds = 2,
+      sides = measure.sides(servers, function(server)
+        return measure.server(server, ('build/bench/load_idle "$port" %d $pid'):format(CONNECTIONS))
+      end),
     },
   }
 end

@@ -1,49 +1,75 @@
 -- Tasks: nanoseconds of CPU time per operation of bench/ops.lua, beside a host
--- of 100 lines of C and the same in other systems.
+-- of Lua coroutines in C and the same in other systems.
 local measure = require("bench.measure")
 
--- name, operations, what bench/limits/lua_host.c calls it (nil: not there)
+-- name, operations of neap, what is done
 local OPERATIONS <const> = {
-  { "switch", 2000000, "switch" },
-  { "switch_many", 2000000, "switch_many" },
-  { "spawn", 1000000, "spawn" },
-  { "gather", 1000000, "gather" },
-  { "await_done", 5000000 },
-  { "lock", 2000000 },
-  { "lock_contended", 1000000 },
-  { "queue", 1000000 },
-  { "queue_bounded", 1000000 },
-  { "event", 1000000 },
-  { "timeout", 500000 },
-  { "generator", 2000000 },
+  { "switch", 2000000, "switch, 2 tasks" },
+  { "switch_many", 1000000, "switch, 10 000 tasks" },
+  { "spawn", 500000, "spawn and await" },
+  { "gather", 500000, "gather of 10 000" },
+  { "await_done", 2000000, "await of what has ended" },
+  { "lock", 2000000, "lock, nobody else" },
+  { "lock_contended", 1000000, "lock, 100 tasks" },
+  { "queue", 1000000, "queue" },
+  { "queue_bounded", 1000000, "queue of 10 places" },
+  { "event", 1000000, "event" },
+  { "timeout", 500000, "timeout" },
+  { "generator", 2000000, "generator" },
 }
 
--- What bench/peers/ops.* have, and how much slower they may be.
-local SHARED <const> = {
-  switch = true, switch_many = true, spawn = true, gather = true,
-  lock_contended = true, queue_bounded = true, event = true,
+-- A side's program; how many times fewer operations it does, so that a run
+-- takes about as long; and what it has.
+local PROGRAMS <const> = {
+  limit = { "lua_host", 1,
+    " switch switch_many spawn gather lock lock_contended queue_bounded event generator " },
+  go = { "ops", 1,
+    " switch switch_many spawn gather await_done lock lock_contended queue_bounded event timeout " },
+  node = { "ops.js", 2,
+    " switch switch_many spawn gather await_done lock lock_contended queue queue_bounded event " },
+  asyncio = { "ops.py asyncio", 5,
+    " switch switch_many spawn gather await_done lock lock_contended queue queue_bounded event timeout " },
+  uvloop = { "ops.py uvloop", 5,
+    " switch switch_many spawn gather await_done lock lock_contended queue queue_bounded event timeout " },
+  trio = { "ops_trio.py", 20,
+    " switch switch_many spawn gather lock_contended queue_bounded timeout " },
+  cqueues = { "ops_cqueues.lua", 5,
+    " switch switch_many spawn gather await_done lock_contended queue_bounded event " },
 }
+
+-- What nginx with Lua does is a request to it.
+local NGINX <const> = " switch spawn lock_contended queue_bounded event "
+
+local function nginx(found, name, n)
+  local server = found:command("nginx-lua", "nginx.sh lua")
+  return server and function()
+    return measure.server(server, ('curl -sf "http://127.0.0.1:$port/ops?%s&%d"'):format(name, n)) / n * 1e9
+  end
+end
 
 local function side(command, name, n)
-  return function()
+  return command and function()
     return measure.figure(("taskset -c 0 %s %s %d"):format(command, name, n)) / n * 1e9
   end
 end
 
-return function(peers)
+return function(found)
   local list = {}
   for _, operation in ipairs(OPERATIONS) do
-    local name, n, limit = table.unpack(operation, 1, 3)
-    local sides = { neap = side(measure.neap .. " bench/ops.lua", name, n) }
-    if limit then
-      sides.limit = side("build/bench/limits/lua_host", limit, n)
+    local name, n, title = table.unpack(operation)
+    local sides = { neap = side(found:command("neap", "ops.lua"), name, n) }
+    for peer, program in pairs(PROGRAMS) do
+      local words, fewer, names = table.unpack(program)
+      if names:find(" " .. name .. " ", 1, true) then
+        -- 10 000 tasks take at least 50 turns each
+        fewer = name == "switch_many" and math.min(fewer, 2) or fewer
+        sides[peer] = side(found:command(peer, words), name, n // fewer)
+      end
     end
-    if SHARED[name] then
-      sides.asyncio = peers.asyncio and side(peers.asyncio .. " bench/peers/ops.py asyncio", name, n // 10)
-      sides.uvloop = peers.uvloop and side(peers.uvloop .. " bench/peers/ops.py uvloop", name, n // 10)
-      sides.node = peers.node and side(peers.node .. " bench/peers/ops.js", name, n)
+    if NGINX:find(" " .. name .. " ", 1, true) then
+      sides["nginx-lua"] = nginx(found, name, n)
     end
-    list[#list + 1] = { name = name, group = "tasks", unit = "ns", sides = sides }
+    list[#list + 1] = { name = name, title = title, group = "tasks", unit = "ns", seconds = 0.7, sides = sides }
   end
   return list
 end

@@ -1,9 +1,13 @@
-"""The requests of client.lua by aiohttp: client_aiohttp.py URL REQUESTS AT_ONCE"""
+"""The requests of bench/client.lua by aiohttp, on uvloop; prints the CPU seconds.
+
+client_aiohttp.py URL REQUESTS AT_ONCE
+"""
 import asyncio
 import sys
 import time
 
 import aiohttp
+import uvloop
 
 url, left, at_once = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 size = 0
@@ -25,4 +29,5 @@ async def main():
     print("%.3f %d" % (time.process_time(), size))
 
 
+uvloop.install()
 asyncio.run(main())

@@ -1,0 +1,4 @@
+// The shortest program in Go.
+package main
+
+func main() {}
