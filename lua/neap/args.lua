@@ -141,6 +141,9 @@ function args.awaitables(name, position, list, count)
   if type(list) ~= "table" then
     fail(name, position, mismatch("table", list, position, count))
   end
+  if core.are_futures(list) then
+    return
+  end
   for i = 1, #list do
     local value = list[i]
     if type(value) ~= "function" and not core.is_awaitable(value) then

@@ -6,7 +6,8 @@ local core = require("neap.core")
 local errors = require("neap.errors")
 
 local await, checkwait, is_future, multi = core.await, core.checkwait, core.is_future, core.multi
-local result, spawn = core.future().result, core.spawn
+local are_futures, result, spawn = core.are_futures, core.future().result, core.spawn
+local move = table.move
 
 ---@alias neap.Awaitable neap.Future|neap.Task|function|table  table: one with `__await`
 
@@ -27,6 +28,9 @@ end
 combine.start = start
 
 local function start_all(list)
+  if are_futures(list) then
+    return move(list, 1, #list, 1, {})
+  end
   local futures = {}
   for i = 1, #list do
     futures[i] = start(list[i])

@@ -271,7 +271,24 @@ static int multi_new(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg funcs[] = {{"multi", multi_new}, {NULL, NULL}};
+/* core.are_futures(list): all of them; false for a list with a metatable. */
+static int are_futures(lua_State *L) {
+  np_host *h = np_gethost(L);
+  np_checktable(L, 1);
+  bool all = !lua_getmetatable(L, 1);
+  lua_Unsigned n = lua_rawlen(L, 1);
+  lua_settop(L, 1);
+  for (lua_Unsigned i = 1; all && i <= n; i++) {
+    lua_rawgeti(L, 1, (lua_Integer)i);
+    all = np_tofuture(L, h, 2) != NULL;
+    lua_settop(L, 1);
+  }
+  lua_pushboolean(L, all);
+  return 1;
+}
+
+static const luaL_Reg funcs[] = {
+    {"multi", multi_new}, {"are_futures", are_futures}, {NULL, NULL}};
 
 void np_multi_open(lua_State *L, np_host *h) {
   np_setfuncs(L, h, funcs);
