@@ -9,72 +9,16 @@ local server = {}
 ---@class neap.Server
 ---@field package _listener neap.Listener
 ---@field package _handler fun(stream: neap.Stream)
----@field package _connections table<neap.Task, neap.Stream|true>  the stream until the handler has begun
----@field package _count integer  how many these are
----@field package _unbegun integer  of them, whose handler has not begun
+---@field package _guests table  the tasks of the handlers
 ---@field package _max number
 ---@field package _closed boolean
----@field package _seat table  what a handler holds while it runs
 local Server = { __name = "Server" }
 Server.__index = Server
 
-local function forget(self, task)
-  self._connections[task] = nil
-  self._count = self._count - 1
-  self._room:wake()
-  if self._closed and self._count == 0 then
-    self:_wake_all()
-  end
-end
-
---- The same object for all handlers of a server, which costs no memory for each
---- connection: whose handler ends is the task that runs.
-local Seat = {
-  __close = function(seat)
-    forget(seat.server, core.current_task())
-  end,
-}
-
-local function run_handler(self, stream)
-  local _ <close> = self._seat
-  local open <close> = stream
-  self._unbegun = self._unbegun - 1
-  self._connections[core.current_task()] = true
-  self._handler(open)
-end
-
-function Server:_wake_all()
-  for _ = 1, self._ended:count() do
-    self._ended:wake()
-  end
-end
-
---- Forgets a handler that was cancelled before it began: it will never run.
-local function drop_unbegun(self, task, stream)
-  stream:close()
-  self._unbegun = self._unbegun - 1
-  forget(self, task)
-end
-
---- Waits until each handler has begun; those that were cancelled are forgotten.
-local function await_begun(self)
-  while self._unbegun > 0 do
-    core.sleep(0)
-    for task, stream in pairs(self._connections) do
-      if stream ~= true and task:done() then
-        drop_unbegun(self, task, stream)
-      end
-    end
-  end
-end
-
 --- Waits until there is room for one more connection, or the server is closed.
 local function await_room(self)
-  while self._count >= self._max and not self._closed do
-    await_begun(self)
-    if self._count >= self._max and not self._closed then
-      self._room:park("server connection limit")
-    end
+  while self._guests:count() >= self._max and not self._closed do
+    self._room:park("server connection limit")
   end
 end
 
@@ -86,9 +30,7 @@ local function accept_all(self)
     if not stream then
       return
     end
-    self._connections[core.spawn_handler(run_handler, self, stream)] = stream
-    self._count = self._count + 1
-    self._unbegun = self._unbegun + 1
+    self._guests:spawn(self._handler, stream)
   end
 end
 
@@ -105,28 +47,15 @@ local function run(self)
   end
 end
 
-local function cancel_handlers(self)
-  for task, stream in pairs(self._connections) do
-    task:cancel()
-    if stream ~= true then
-      drop_unbegun(self, task, stream)
-    end
-  end
-end
-
 local function wait_ended(self)
-  while not self._closed do
-    self._ended:park("server close")
-  end
-  await_begun(self)
-  while self._count > 0 do
+  while not self._closed or self._guests:count() > 0 do
     self._ended:park("server close")
   end
 end
 
 local function cancel_later(self, grace)
   pcall(core.timeout, grace, wait_ended, self)
-  cancel_handlers(self)
+  self._guests:cancel()
 end
 
 --- Stops accepting; the handlers that run go on.
@@ -138,12 +67,11 @@ function Server:close(grace)
   if not self._closed then
     self._closed = true
     self._listener:close()
-    self._room:wake()
-    self:_wake_all()
+    self._guests:close()
   end
   if grace == 0 then
-    cancel_handlers(self)
-  elseif grace and self._count > 0 then
+    self._guests:cancel()
+  elseif grace and self._guests:count() > 0 then
     core.spawn(cancel_later, self, grace)
   end
 end
@@ -171,7 +99,7 @@ end
 --- How many handlers run.
 ---@return integer
 function Server:connections()
-  return self._count
+  return self._guests:count()
 end
 
 --- Where it listens; with several addresses, the first.
@@ -186,7 +114,7 @@ end
 
 function Server:__tostring()
   local state = self._closed and "closed, " or ""
-  return ("Server (%s, %s%d connections)"):format(self._name, state, self._count)
+  return ("Server (%s, %s%d connections)"):format(self._name, state, self._guests:count())
 end
 
 --- An address as text.
@@ -210,20 +138,18 @@ function server.new(listener, handler, max_connections)
   if max_connections then
     core.listener_ahead(listener, 1) -- the others stay in the backlog
   end
+  local room, ended = core.waitq(), core.waitq()
   local self = setmetatable({
     _listener = listener,
     _handler = handler,
-    _connections = {},
-    _count = 0,
-    _unbegun = 0,
+    _guests = core.guests(room, ended),
     _max = max_connections or math.huge,
     _closed = false,
-    _room = core.waitq(),
-    _ended = core.waitq(),
+    _room = room,
+    _ended = ended,
     _address = address,
     _name = server.address_name(address),
   }, Server)
-  self._seat = setmetatable({ server = self }, Seat)
   core.spawn(run, self):set_name("server " .. self._name)
   return self
 end

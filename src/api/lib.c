@@ -23,6 +23,7 @@
 #include "io/fs.h"
 #include "io/fsdir.h"
 #include "io/fswatch.h"
+#include "io/guests.h"
 #include "io/handle.h"
 #include "io/listener.h"
 #include "io/memwire.h"
@@ -141,7 +142,7 @@ void np_lib_open(lua_State *L, np_host *h) {
       np_udp_open,      np_signal_open,  np_process_open,  np_reverse_open,
       np_work_open,     np_fs_open,      np_file_open,     np_fsdir_open,
       np_tty_open,      np_fswatch_open, np_handle_open,   np_channel_open,
-      np_thread_open,
+      np_thread_open,   np_guests_open,
   };
   h->open_lib = np_lib_open;
   h->close_lib = np_lib_close;

@@ -122,6 +122,10 @@ static const luaL_Reg methods[] = {{"park", waitq_park},
                                    {NULL, NULL}};
 static const np_class waitq_class_ = {"WaitQueue", methods, NULL};
 
+np_waitq *np_waitq_check(lua_State *L, int arg) {
+  return np_checkclass(L, arg, &waitq_class_);
+}
+
 static int waitq_new(lua_State *L) {
   np_waitq *q = lua_newuserdatauv(L, sizeof *q, 0);
   np_waitq_init(q);

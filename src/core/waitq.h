@@ -15,6 +15,9 @@ typedef struct np_waitq {
 
 void np_waitq_init(np_waitq *q);
 
+/* The WaitQueue that an argument is. **raises** if it is none */
+np_waitq *np_waitq_check(lua_State *L, int arg);
+
 /* [q .. any] Parks the running task, whose class cancels and drops with the
  * functions below; `always`: until it is woken, whatever is cancelled.
  * After np_checkwait or np_checkyield. **waits** */
