@@ -79,10 +79,6 @@ return {
   { "io/udp_recv.c:recv_class", "udp recv", udp .. "s:recv()" },
   { "io/udp_recv.c:next_class", "udp recv", udp .. "for _ in s:datagrams() do end" },
   {
-    "io/udp_send.c:settled_class", "udp send",
-    udp .. "while true do s:send('x', '127.0.0.1', port) end",
-  },
-  {
     "io/udp_send.c:send_class", "udp send",
     udp .. "refuse_sends() while true do s:send('x', '127.0.0.1', port) end",
   },
@@ -130,7 +126,6 @@ return {
   file("io/file_read.c:at_once_class", "read", "for _ = 1, 1000 do f:readline() end"),
   file("io/file_read.c:next_class", "read", "for _ in f:lines() do end"),
   file("io/file_write.c:write_class", "write", "f:write(('x'):rep(1000000)) f:sync()"),
-  file("io/file_write.c:settled_class", "write", "for _ = 1, 1000 do f:write('x') end"),
   {
     "thread/thread.c:job_class", "thread",
     "while true do neap.thread.run(function() for _ = 1, 100000 do end end) end",

@@ -148,6 +148,12 @@ static bool settle_cancel(np_wait *w) {
 static const np_wait_class settle_class = {
     .name = "a turn", .cancel = settle_cancel, .finish = settle_finish};
 
+int np_settle_true(lua_State *L, np_host *h) {
+  lua_settop(L, 0);
+  lua_pushboolean(L, true);
+  return np_settle(L, h, &h->current->own.wait, &settle_class);
+}
+
 static int settle(lua_State *L) {
   np_host *h = np_gethost(L);
   return np_settle(L, h, &np_checkyield(L, h)->own.wait, &settle_class);

@@ -26,6 +26,10 @@ int np_waitq_park(lua_State *L, np_host *h, np_waitq *q,
 bool np_waitq_cancel(np_wait *w);
 void np_waitq_drop(np_wait *w);
 
+/* [..] What did not have to wait returns true, after a turn of the others if
+ * the task has had 64 such calls in a row. **waits** */
+int np_settle_true(lua_State *L, np_host *h);
+
 /* Takes the first task out and makes it ready; NULL when nobody waits. Its
  * stack is as it was when it parked. Plain. */
 np_task *np_waitq_wake(np_waitq *q);

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "core/waitq.h"
 #include "io/file.h"
 
 /* ---- handing over ------------------------------------------------------ */
@@ -95,20 +96,6 @@ static int write_finish(lua_State *L, np_wait *w);
 static const np_wait_class write_class = {"write", np_fileop_describe,
                                           np_fileop_cancel, write_finish, NULL};
 
-static int settled_finish(lua_State *L, np_wait *w) {
-  (void)w;
-  lua_pushboolean(L, true);
-  return 1;
-}
-
-static bool settled_cancel(np_wait *w) {
-  (void)w;
-  return false;
-}
-
-static const np_wait_class settled_class = {"write", NULL, settled_cancel,
-                                            settled_finish, NULL};
-
 /* The arguments go into the buffer; waits if that is full then. */
 static int buffer_arguments(lua_State *L, np_file *f, int last) {
   size_t before = np_buf_size(&f->out);
@@ -130,7 +117,7 @@ static int buffer_arguments(lua_State *L, np_file *f, int last) {
     np_fileop *op = np_fileop_new(L, f, NP_FILE_FLUSH);
     return np_fileop_wait(L, op, &write_class);
   }
-  return np_settle(L, f->work.base.host, &f->settled, &settled_class);
+  return np_settle_true(L, f->work.base.host);
 }
 
 /* A gate has opened: now the bytes may follow. Or they were handed over. */

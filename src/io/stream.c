@@ -73,8 +73,8 @@ int np_stream_park(lua_State *L, np_swait *w, const np_wait_class *cls) {
 
 np_swait *np_stream_waiter(lua_State *L, np_stream *s, const char *what,
                            size_t mark) {
-  np_swait *w = &s->writer;
-  if (np_wait_busy(&w->wait) || mark == NP_UNTIL_CLOSED) {
+  np_swait *w = s->backlog ? &s->backlog->writer : NULL;
+  if (!w || np_wait_busy(&w->wait) || mark == NP_UNTIL_CLOSED) {
     w = lua_newuserdatauv(L, sizeof(*w), 0);
   }
   *w = (np_swait){.stream = s, .what = what, .mark = mark};
@@ -150,10 +150,14 @@ static np_stream *of_handle(np_handle *b) {
   return np_container_of(b, np_stream, base);
 }
 
+static void stop_linger(np_stream *s) {
+  if (s->backlog) np_timer_stop(s->base.host, &s->backlog->linger);
+}
+
 /* The host closes: nothing lingers. */
 static void stream_shut(np_handle *b) {
   np_stream *s = of_handle(b);
-  np_timer_stop(b->host, &s->linger);
+  stop_linger(s);
   if (!s->wire || s->wire_closing) return;
   if (!s->closing) np_keep(b->host);  // dropped in on_closed
   s->closing = s->wire_closing = true;
@@ -164,8 +168,11 @@ static void stream_destroy(np_handle *b) {
   np_stream *s = of_handle(b);
   np_host *h = b->host;
   np_bufpool_release(h, &s->in);
-  np_buf_release(&s->sending, h->alloc, h->alloc_ud);
-  np_buf_release(&s->queued, h->alloc, h->alloc_ud);
+  if (s->backlog) {
+    np_buf_release(&s->backlog->sending, h->alloc, h->alloc_ud);
+    np_buf_release(&s->backlog->queued, h->alloc, h->alloc_ud);
+    np_free(h, s->backlog, sizeof(np_backlog));
+  }
   if (s->host) np_free(h, s->host, strlen(s->host) + 1);
   np_free(h, s, sizeof(*s));
 }
@@ -185,7 +192,7 @@ np_stream *np_stream_new(lua_State *L, np_host *h) {
       .high = NP_STREAM_HIGH,
       .closing = true,
   };
-  s->reader.stream = s->writer.stream = s;
+  s->reader.stream = s;
   s->reader.what = "read";
   np_list_init(&s->reader.link);
   np_list_init(&s->waiters);
@@ -233,7 +240,7 @@ static void on_closed(void *user) {
   np_stream *s = user;
   np_host *h = s->base.host;
   s->wire = NULL;
-  np_timer_stop(h, &s->linger);
+  stop_linger(s);
   np_handle_unlist(&s->base);
   np_link *link;
   while ((link = np_list_first(&s->waiters)) != NULL) {
@@ -243,8 +250,15 @@ static void on_closed(void *user) {
   np_release(&s->base);
 }
 
+np_backlog *np_stream_backlog(np_stream *s) {
+  if (s->backlog) return s->backlog;
+  np_backlog *b = np_alloc(s->base.host, sizeof(*b));
+  if (b) *b = (np_backlog){.writer.stream = s};
+  return s->backlog = b;
+}
+
 static void close_wire(np_stream *s, bool reset) {
-  np_timer_stop(s->base.host, &s->linger);
+  stop_linger(s);
   s->wire_closing = true;
   s->wire->cls->close(s->wire, reset);
 }
@@ -252,12 +266,13 @@ static void close_wire(np_stream *s, bool reset) {
 /* Once a second while closing: is there progress? Dropping what a peer sends
  * is none. */
 static void on_linger(np_timer *t) {
-  np_stream *s = np_container_of(t, np_stream, linger);
+  np_backlog *b = np_container_of(t, np_backlog, linger);
+  np_stream *s = b->writer.stream;
   np_host *h = s->base.host;
   size_t unsent = np_stream_unsent(s);
-  if (unsent < s->linger_unsent) s->linger_left = NP_STREAM_LINGER;
-  s->linger_unsent = unsent;
-  if (--s->linger_left == 0 ||
+  if (unsent < b->linger_unsent) b->linger_left = NP_STREAM_LINGER;
+  b->linger_unsent = unsent;
+  if (--b->linger_left == 0 ||
       np_timer_start(h, t, np_now(h) + NP_SECOND) < 0) {
     close_wire(s, unsent > 0);
   }
@@ -266,11 +281,13 @@ static void on_linger(np_timer *t) {
 /* Starts the clock of a phase of closing; false for want of memory. */
 static bool start_linger(np_stream *s) {
   np_host *h = s->base.host;
-  np_timer_stop(h, &s->linger);
-  s->linger = (np_timer){.fire = on_linger};
-  s->linger_left = NP_STREAM_LINGER;
-  s->linger_unsent = np_stream_unsent(s);
-  return np_timer_start(h, &s->linger, np_now(h) + NP_SECOND) == 0;
+  np_backlog *b = np_stream_backlog(s);
+  if (!b) return false;
+  np_timer_stop(h, &b->linger);
+  b->linger = (np_timer){.fire = on_linger};
+  b->linger_left = NP_STREAM_LINGER;
+  b->linger_unsent = np_stream_unsent(s);
+  return np_timer_start(h, &b->linger, np_now(h) + NP_SECOND) == 0;
 }
 
 /* Ends our direction and drops what comes until the peer ends its own. */
@@ -288,7 +305,7 @@ static bool start_discarding(np_stream *s) {
 void np_stream_closing(np_stream *s) {
   if (s->wire_closing) return;
   if (!s->write_error && np_stream_unsent(s) > 0) {
-    if (np_timer_running(&s->linger) || start_linger(s)) return;
+    if (np_timer_running(&s->backlog->linger) || start_linger(s)) return;
     close_wire(s, true);
   } else if (s->write_error || s->discarding || !start_discarding(s)) {
     close_wire(s, false);

@@ -42,6 +42,17 @@ typedef struct np_swait {
   bool outside;     /* the wire may end it at any time: no deadlock */
 } np_swait;
 
+/* What a stream needs from when something cannot be sent at once, or its close
+ * has to wait: most never do. */
+typedef struct np_backlog {
+  np_buf sending;       /* under way: the wire reads it */
+  np_buf queued;        /* behind it */
+  np_swait writer;      /* the first writer that waits; others allocate */
+  np_timer linger;      /* ticks while closing */
+  size_t linger_unsent; /* at the last tick */
+  uint8_t linger_left;  /* ticks */
+} np_backlog;
+
 #define NP_UNTIL_CLOSED SIZE_MAX /* a mark: woken when the wire has closed */
 
 /* What each message touches comes first and lies together. */
@@ -62,9 +73,7 @@ struct np_stream {
   bool lazy : 1;         /* the wire delivers only while a task waits */
   lua_Number timeout;    /* of reads and writes, seconds; HUGE_VAL: none */
   np_swait reader;       /* the one task that may wait for bytes */
-  np_buf sending;        /* under way: the wire reads it */
-  np_buf queued;         /* behind it */
-  np_swait writer;       /* the first writer that waits; others allocate */
+  np_backlog *backlog;   /* NULL: nothing was ever unsent */
 
   np_handle base;
   const char *separator; /* on the waiting task's Lua stack */
@@ -72,9 +81,6 @@ struct np_stream {
   size_t limit;          /* longest line */
   size_t high;           /* writers wait while more is unsent */
   np_link waiters;       /* np_swait: writers, flushes, waits for the end */
-  np_timer linger;       /* ticks while closing */
-  size_t linger_unsent;  /* at the last tick */
-  uint8_t linger_left;   /* ticks */
   char *host;            /* the name it was connected to, or NULL */
 };
 
@@ -183,7 +189,10 @@ void np_stream_wake(np_swait *w, int status);
 bool np_stream_cancel(np_wait *w);
 void np_stream_describe(np_wait *w, char *buf, size_t size);
 
-/* A free np_swait: s->writer, or a userdata pushed on the stack. */
+/* The backlog, made if there is none; NULL for want of memory. Plain. */
+np_backlog *np_stream_backlog(np_stream *s);
+
+/* A free np_swait: the backlog's, or a userdata pushed on the stack. */
 np_swait *np_stream_waiter(lua_State *L, np_stream *s, const char *what,
                            size_t mark);
 void np_stream_wake_all(np_stream *s, size_t unsent, int status);

@@ -1,9 +1,9 @@
 /*
  * stream_write.c: how bytes get from scripts to the wire.
  *
- * A write is tried at once. What the wire does not take is copied into
- * s->queued; when nothing is under way, that buffer becomes s->sending, which
- * the wire reads from until on_written. Each call queues all its bytes before
+ * A write is tried at once. What the wire does not take is copied into the
+ * backlog's `queued`; when nothing is under way, that buffer becomes `sending`,
+ * which the wire reads from until on_written. Each call queues all its bytes before
  * its task waits, so they go out in one piece and in the order of the calls,
  * and a write that is cancelled or times out has only stopped waiting. A
  * writer waits while more than s->high bytes are unsent.
@@ -11,20 +11,24 @@
 #include "io/stream.h"
 
 #include "base/err.h"
+#include "core/waitq.h"
 
 enum { MAX_PIECES = 32 }; /* of a list, per system call */
 
 /* ---- the send queue ---------------------------------------------------- */
 
 size_t np_stream_unsent(const np_stream *s) {
-  size_t n = np_buf_size(&s->queued);
-  if (np_buf_size(&s->sending) > 0) n += s->wire->cls->unsent(s->wire);
+  const np_backlog *b = s->backlog;
+  if (!b) return 0;
+  size_t n = np_buf_size(&b->queued);
+  if (np_buf_size(&b->sending) > 0) n += s->wire->cls->unsent(s->wire);
   return n;
 }
 
 /* Empty ones are released, so that this is quick. */
 static bool is_idle(const np_stream *s) {
-  return !s->sending.base && !s->queued.base;
+  const np_backlog *b = s->backlog;
+  return !b || (!b->sending.base && !b->queued.base);
 }
 
 static void release(np_stream *s, np_buf *b) {
@@ -35,7 +39,7 @@ static void release(np_stream *s, np_buf *b) {
  * stays until on_written.) */
 static void fail_writing(np_stream *s, int status) {
   if (!s->write_error) s->write_error = status;
-  release(s, &s->queued);
+  if (s->backlog) release(s, &s->backlog->queued);
   np_stream_wake_all(s, 0, s->write_error);
 }
 
@@ -47,21 +51,23 @@ int np_stream_end_sending(np_stream *s) {
 }
 
 static void send_queued(np_stream *s) {
-  if (np_buf_size(&s->sending) > 0 || np_buf_size(&s->queued) == 0) return;
-  np_buf unused = s->sending;
-  s->sending = s->queued;
-  s->queued = unused;
-  int r = s->wire->cls->write(s->wire, np_buf_data(&s->sending),
-                              np_buf_size(&s->sending));
+  np_backlog *b = s->backlog;
+  if (!b || np_buf_size(&b->sending) > 0 || np_buf_size(&b->queued) == 0)
+    return;
+  np_buf unused = b->sending;
+  b->sending = b->queued;
+  b->queued = unused;
+  int r = s->wire->cls->write(s->wire, np_buf_data(&b->sending),
+                              np_buf_size(&b->sending));
   if (r < 0) {
-    release(s, &s->sending);
+    release(s, &b->sending);
     fail_writing(s, r);
   }
 }
 
 void np_stream_on_written(void *user, int status) {
   np_stream *s = user;
-  release(s, &s->sending);
+  release(s, &s->backlog->sending);
   if (status < 0) {
     fail_writing(s, status);
   } else {
@@ -85,8 +91,10 @@ static int send_rest(np_stream *s, const uv_buf_t *pieces, unsigned n,
   for (unsigned i = 0; i < n; i++) {
     size_t skip = (size_t)sent < pieces[i].len ? (size_t)sent : pieces[i].len;
     sent -= (ssize_t)skip;
-    if (np_buf_append(&s->queued, pieces[i].base + skip, pieces[i].len - skip,
-                      h->alloc, h->alloc_ud) < 0) {
+    if (skip == pieces[i].len) continue;
+    np_backlog *b = np_stream_backlog(s);
+    if (!b || np_buf_append(&b->queued, pieces[i].base + skip,
+                            pieces[i].len - skip, h->alloc, h->alloc_ud) < 0) {
       fail_writing(s, UV_ENOMEM);  // part of the message may have gone out
       return UV_ENOMEM;
     }
@@ -196,11 +204,9 @@ static const np_wait_class write_class = {
 /* Waits until at most `mark` bytes are unsent; then true. */
 static int wait_sent(lua_State *L, np_stream *s, const char *what,
                      size_t mark) {
+  if (np_stream_unsent(s) <= mark) return np_settle_true(L, s->base.host);
   np_swait *w = np_stream_waiter(L, s, what, mark);
-  if (np_stream_unsent(s) > mark) {
-    return np_stream_park(L, w, &write_class);
-  }
-  return np_settle(L, s->base.host, &w->wait, &write_class);
+  return np_stream_park(L, w, &write_class);
 }
 
 /* ---- methods ----------------------------------------------------------- */
@@ -230,8 +236,7 @@ int np_stream_m_write(lua_State *L) {
   int last = lua_gettop(L);
   uv_buf_t piece = {0};
   if (last == 2) piece.base = (char *)lua_tolstring(L, 2, &piece.len);
-  if (!piece.base || piece.len == 0 || s->closing || s->shut || !is_idle(s) ||
-      np_wait_busy(&s->writer.wait)) {
+  if (!piece.base || piece.len == 0 || s->closing || s->shut || !is_idle(s)) {
     check_arguments(L, 2, last);
     return write_all(L, s, last);
   }
@@ -239,10 +244,7 @@ int np_stream_m_write(lua_State *L) {
   if (s->write_error) return np_stream_fail(L, s, s->write_error, "write");
   ssize_t sent = s->wire->cls->try_write(s->wire, &piece, 1);
   s->wrote = true;
-  if (sent == (ssize_t)piece.len) {
-    s->writer.status = 0;
-    return np_settle(L, s->base.host, &s->writer.wait, &write_class);
-  }
+  if (sent == (ssize_t)piece.len) return np_settle_true(L, s->base.host);
   int r = send_rest(s, &piece, 1, sent);
   send_queued(s);
   if (r < 0) return np_stream_fail(L, s, r, "write");

@@ -180,9 +180,11 @@ static void drain(np_stdio *io, bool patient) {
   for (int i = 0; i < 3; i++) {
     np_stream *s = io->streams[i];
     if (!s || !s->wire || s->write_error || s->wire_closing) continue;
-    np_stdwire_drain(s->wire, np_buf_data(&s->queued), np_buf_size(&s->queued),
+    if (!s->backlog) continue; /* nothing is unsent */
+    np_buf *queued = &s->backlog->queued;
+    np_stdwire_drain(s->wire, np_buf_data(queued), np_buf_size(queued),
                      patient);
-    np_buf_consume(&s->queued, np_buf_size(&s->queued));
+    np_buf_consume(queued, np_buf_size(queued));
   }
 }
 

@@ -49,7 +49,6 @@ typedef struct np_udp {
   bool closed;
   int error;              /* what recv gives next; 0: none */
   np_wait reader;         /* the one task in recv */
-  np_wait settled;        /* of a send that went out at once */
   np_buf queue;           /* records: a header, and the bytes */
   size_t bound;           /* of the queue, bytes */
   lua_Integer dropped;    /* datagrams that found it full */

@@ -8,6 +8,7 @@
 
 #include "base/addr.h"
 #include "base/err.h"
+#include "core/waitq.h"
 #include "io/udp.h"
 
 enum { SELF = 1, DATA, HOST, PORT }; /* stack slots of send */
@@ -123,18 +124,6 @@ static int send_queued(lua_State *L, np_udp *u, const uv_buf_t *buf,
 
 /* ---- send -------------------------------------------------------------- */
 
-static int settled_finish(lua_State *L, np_wait *w) {
-  (void)w;
-  lua_pushboolean(L, true);
-  return 1;
-}
-
-static const np_wait_class settled_class = {
-    .name = "udp send",
-    .cancel = send_cancel,
-    .finish = settled_finish,
-};
-
 /* The arguments of send: true with what to send and where to (NULL on a
  * connected socket); false if the host is a name. */
 static bool take_arguments(lua_State *L, np_udp *u, uv_buf_t *buf,
@@ -160,11 +149,7 @@ int np_udp_m_send(lua_State *L) {
   int r = uv_udp_try_send(&u->uv, &buf, 1, to ? &to->sa : NULL);
   if (r == UV_EAGAIN) return send_queued(L, u, &buf, to);
   if (r < 0) return np_udp_fail(L, u, r, "send");
-  if (!np_wait_busy(&u->settled)) {
-    return np_settle(L, h, &u->settled, &settled_class);
-  }
-  lua_pushboolean(L, true);
-  return 1;
+  return np_settle_true(L, h);
 }
 
 /* udp_try_send(socket, data [, host, port]) -> true | false | nil, err: false
