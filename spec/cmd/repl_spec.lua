@@ -218,6 +218,12 @@ describe("the prompt", function()
     end)
   end)
 
+  it("ends when Ctrl-D was typed while an input ran", function()
+    local out = at_prompt("?> |print('wa' .. 'it') local e = os.clock() + 0.3 "
+      .. "while os.clock() < e do end\\n|?wait\\r|\\x04")
+    shows(out, "wait", ENDED)
+  end)
+
   describe("works", function()
     for _, columns in ipairs({ 1, 2, 3, 10 }) do
       it(("on a terminal %d wide"):format(columns), function()

@@ -144,7 +144,7 @@ exports.classes = {
 -- Classes whose objects no user has.
 exports.internal_classes = {
   "ChannelWait", "Child", "Codec", "Compressor", "Decompressor", "Editor", "Gate", "HttpConnection",
-  "HttpGroup", "Load", "Multi", "Notifier", "Pool", "Request", "Resolve", "Reverse", "Router",
+  "Guests", "HttpGroup", "Load", "Multi", "Notifier", "Pool", "Request", "Resolve", "Reverse", "Router",
   "Scope", "ThreadJob", "Transfer", "UdpSend", "WaitQueue", "Watchman", "WebSockets",
   "Workers",
 }

@@ -35,6 +35,7 @@ typedef struct editor {
   History *history;
   FILE *in, *out;
   bool started, hidden, wants_completion;
+  bool typed_ahead; /* what is read next was typed before the line began */
   char prompt[PROMPT_MAX];
   char keys[KEYS_MAX]; /* typed, not looked at yet */
   size_t nkeys;
@@ -194,6 +195,19 @@ static editor *self(lua_State *L) {
   return e;
 }
 
+static bool has_input(void) {
+  struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+  return poll(&input, 1, 0) != 0;
+}
+
+/* A Ctrl-D that was typed while the terminal took whole lines is a NUL once it
+ * does not. */
+static void restore_ends(editor *e, char *keys, ssize_t n) {
+  for (ssize_t i = 0; e->typed_ahead && i < n; i++)
+    if (keys[i] == '\0') keys[i] = KEY_END;
+  e->typed_ahead = false;
+}
+
 /* start(prompt): a new line begins. */
 static int editor_start(lua_State *L) {
   editor *e = self(L);
@@ -203,6 +217,7 @@ static int editor_start(lua_State *L) {
   fflush(stdout);
   e->started = true;
   el_set(e->el, EL_UNBUFFERED, 1); /* shows it */
+  e->typed_ahead = has_input();
   return 0;
 }
 
@@ -268,15 +283,15 @@ static int editor_add(lua_State *L) {
 /* read() -> what was typed | nil at the end. Does not block. */
 static int editor_read(lua_State *L) {
   char buffer[256];
-  struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
-  self(L);
+  editor *e = self(L);
   errno = 0;
-  if (poll(&input, 1, 0) == 0) {
+  if (!has_input()) {
     lua_pushliteral(L, "");
     return 1;
   }
   ssize_t n = read(STDIN_FILENO, buffer, sizeof buffer);
   if (n < 0 && (errno == EINTR || errno == EAGAIN)) n = 0;
+  restore_ends(e, buffer, n);
   if (n > 0 || errno == EINTR || errno == EAGAIN)
     lua_pushlstring(L, buffer, (size_t)n);
   else
