@@ -2,7 +2,8 @@
  * curl.c: the module neap.proto.curl, HTTP requests by libcurl:
  *
  *   pool(max_idle)   connections, cookies and TLS sessions (curl_pool.c, curl_session.c)
- *   transfer(pool [, no_cookies])   a request and its answer (curl_transfer.c)
+ *   transfer(pool)   a request and its answer (curl_transfer.c); begin: one
+ *                    that is like an earlier one
  *
  * Names are resolved before a transfer begins (net.resolve), and libcurl is
  * given the addresses: taking a transfer away while libcurl resolves would
@@ -23,6 +24,7 @@ int luaopen_neap_proto_curl(lua_State *L);
 int luaopen_neap_proto_curl(lua_State *L) {
   static const luaL_Reg functions[] = {{"pool", np_curl_pool_new},
                                        {"transfer", np_curl_new},
+                                       {"begin", np_curl_begin},
                                        {"version", version},
                                        {NULL, NULL}};
   np_host *h = lua_touserdata(L, NP_UPHOST);

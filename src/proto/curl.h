@@ -22,10 +22,14 @@
 #include "io/handle.h"
 
 typedef struct np_curl np_curl;
+typedef struct np_curl_easy np_curl_easy;
 typedef struct np_curl_pool np_curl_pool;
 typedef struct np_curl_socket np_curl_socket;
 
-enum { NP_CURL_SPARES = 64 };
+enum {
+  NP_CURL_SPARES = 256,
+  NP_CURL_PIECE = 64 * 1024, /* bytes of body in one string */
+};
 
 /* A server with requests that run or wait. */
 typedef struct np_curl_host {
@@ -45,10 +49,27 @@ struct np_curl_pool {
   bool once;                /* closes with the end of its last transfer */
   np_curl_socket **sockets; /* by descriptor */
   int capacity;
-  char *keylog; /* where TLS keys go, or NULL */
-  /* Easy handles to use again: the ready ones have what all requests have. */
-  int nspare, nready;
-  CURL *spare[NP_CURL_SPARES], *ready[NP_CURL_SPARES];
+  char *keylog;  /* where TLS keys go, or NULL */
+  np_link spare; /* easy handles to use again, the last used first */
+  int nspare;
+};
+
+/* An easy handle with what it was told, so that a request like the one before
+ * need not tell it again; and the transfer that has it. */
+struct np_curl_easy {
+  np_link link; /* in pool->spare while no transfer has it */
+  CURL *curl;
+  np_curl *t;
+  uint64_t plan; /* the request that it is set for; 0: none other is like it */
+  bool set;      /* it has what all requests have */
+  bool special;  /* it was told what the next request may not want */
+  bool no_cookies; /* neither sends nor keeps them, and never has */
+  CURLU *url;
+  struct curl_slist *fields, *resolve, *connect_to;
+  size_t max_head;
+  uint64_t patience; /* ns for the head, from when it begins; NP_FOREVER */
+  uint64_t idle;     /* ns in which nothing may come or go; NP_FOREVER */
+  char text[CURL_ERROR_SIZE]; /* libcurl's words */
 };
 
 /* How far a transfer is, for messages. */
@@ -85,23 +106,21 @@ struct np_curl {
   np_curl_pool *pool; /* while it runs */
   np_link link;       /* in pool->running or pool->waiting */
   np_curl_host *server;
-  bool running; /* libcurl has it */
-  CURL *easy;   /* while it runs */
-  struct curl_slist *fields, *resolve, *connect_to;
-  bool ready;      /* the easy handle comes from a request of this kind */
-  bool special;    /* it was told what the next request may not want */
-  bool no_cookies; /* neither sends nor keeps them */
+  bool running;       /* libcurl has it */
+  np_curl_easy *easy; /* until its end */
+  bool planned;       /* others like it will come */
   bool started, done, head_done;
+  bool encoded; /* the head has a Content-Encoding */
   np_curl_stage stage;
   np_curl_reason reason;
   CURLcode result;
   int os_errno;
-  long tunnel;                /* the status of a proxy's answer to CONNECT */
-  char text[CURL_ERROR_SIZE]; /* libcurl's words */
+  long tunnel; /* the status of a proxy's answer to CONNECT */
+  char *text;  /* libcurl's words on a failure, or NULL */
 
   /* the answer */
   np_buf head; /* the status line and the fields of the last head */
-  size_t max_head;
+  int status;
   np_buf body;
   size_t high; /* bytes of body over which it is paused */
   bool recv_paused;
@@ -124,22 +143,31 @@ struct np_curl {
   /* times, in ns; NP_FOREVER: none */
   np_timer timer;
   uint64_t deadline;
-  uint64_t patience; /* for the head, from when it begins */
-  uint64_t idle;     /* how long nothing may come or go */
   uint64_t begun;
   uint64_t active; /* when something last came or went */
 };
 
 extern const np_class np_curl_pool_class, np_curl_class;
 
+/* ---- curl_easy.c: plain ---------------------------------------------------- */
+
+/* One of those that are kept that is set for the plan (not 0), or NULL. */
+np_curl_easy *np_curl_easy_like(np_curl_pool *p, uint64_t plan);
+/* One of them that is to be set; NULL: no memory. */
+np_curl_easy *np_curl_easy_any(np_curl_pool *p, bool no_cookies);
+/* Takes t->easy, one of them, for t. */
+void np_curl_easy_take(np_curl_pool *p, np_curl *t);
+/* Keeps it, or frees it if there are enough. */
+void np_curl_easy_give_back(np_curl_pool *p, np_curl_easy *e);
+/* Frees those that are kept. */
+void np_curl_easy_close(np_curl_pool *p);
+
 /* ---- curl_pool.c: plain ---------------------------------------------------- */
 
-/* Gives the transfer an easy handle; false: no memory. */
-bool np_curl_take(np_curl_pool *p, np_curl *t);
 /* Begins or, when as many run as may, waits for its turn; `key` stands for the
  * server. 0, UV_ENOMEM or NP_ETIMERS. */
 int np_curl_enter(np_curl_pool *p, np_curl *t, uint64_t key);
-/* Takes the transfer from libcurl and the handle back. Idempotent. */
+/* Takes the transfer from libcurl and its handle back. Idempotent. */
 void np_curl_end(np_curl *t);
 /* Pauses and unpauses as the flags of the transfer say. */
 void np_curl_flow(np_curl *t);
@@ -150,9 +178,6 @@ void np_curl_settle(np_curl_pool *p);
 /* A pool that owns nothing yet; then it has its handles, or false. */
 void np_curl_pool_init(np_curl_pool *p, np_host *h);
 bool np_curl_pool_open(np_curl_pool *p, long max_idle);
-/* An easy handle for other things than a transfer, to be given back. */
-CURL *np_curl_spare(np_curl_pool *p);
-void np_curl_give_back(np_curl_pool *p, CURL *easy);
 
 /* ---- curl_session.c --------------------------------------------------------- */
 
@@ -161,21 +186,21 @@ int np_curl_pool_new(lua_State *L);
 
 /* ---- curl_setup.c --------------------------------------------------------- */
 
-/* Sets the easy handle as the options in the table at arg say. **raises** */
-void np_curl_setup(lua_State *L, np_curl *t, int arg);
-void np_curl_setup_free(np_curl *t);
+/* Sets the easy handle of t, for a plan or 0, as the options in the table at
+ * arg say. **raises** */
+void np_curl_setup(lua_State *L, np_curl *t, int arg, uint64_t plan);
 /* Of a socket that libcurl asks for: curl_pool.c. */
-curl_socket_t np_curl_open_socket(void *transfer, curlsocktype purpose,
+curl_socket_t np_curl_open_socket(void *easy, curlsocktype purpose,
                                   struct curl_sockaddr *address);
 int np_curl_close_socket(void *pool, curl_socket_t fd);
 
 /* ---- curl_body.c: libcurl's callbacks, plain ---------------------------- */
 
-size_t np_curl_on_head(char *data, size_t size, size_t n, void *transfer);
-size_t np_curl_on_body(char *data, size_t size, size_t n, void *transfer);
-size_t np_curl_on_send(char *data, size_t size, size_t n, void *transfer);
-int np_curl_on_seek(void *transfer, curl_off_t offset, int origin);
-int np_curl_on_request(void *transfer, char *ip, char *local, int port,
+size_t np_curl_on_head(char *data, size_t size, size_t n, void *easy);
+size_t np_curl_on_body(char *data, size_t size, size_t n, void *easy);
+size_t np_curl_on_send(char *data, size_t size, size_t n, void *easy);
+int np_curl_on_seek(void *easy, curl_off_t offset, int origin);
+int np_curl_on_request(void *easy, char *ip, char *local, int port,
                        int local_port);
 /* Wakes who waits, if what they wait for is there. */
 void np_curl_wake_reader(np_curl *t);
@@ -187,8 +212,10 @@ bool np_curl_ready(const np_curl *t);
 
 /* It has ended, as libcurl or `reason` says: wakes who waits. Plain. */
 void np_curl_finish(np_curl *t, np_curl_reason reason, CURLcode result);
-/* transfer(pool [, no_cookies]) -> Transfer */
+/* transfer(pool) -> Transfer */
 int np_curl_new(lua_State *L);
+/* begin(pool, plan, server, deadline) -> Transfer | nil */
+int np_curl_begin(lua_State *L);
 
 /* ---- curl_error.c --------------------------------------------------------- */
 

@@ -9,13 +9,18 @@
  * start and sends it on another one.
  */
 #include <string.h>
+#include <strings.h>
 
+#include "core/adopt.h"
 #include "core/timer.h"
 #include "proto/curl.h"
 
 enum {
   REPLAY = 64 * 1024, /* how much of a streamed body may be sent again */
+  LARGE = 16 * 1024,  /* the most that libcurl gives at once */
 };
+
+static np_curl *of(np_curl_easy *e) { return e->t; }
 
 static void buf_alloc(np_curl *t, lua_Alloc *alloc, void **ud) {
   *alloc = t->host->alloc;
@@ -30,7 +35,7 @@ static bool append(np_curl *t, np_buf *b, const char *data, size_t n) {
 }
 
 static void touch(np_curl *t) {
-  if (t->idle != NP_FOREVER) t->active = np_now(t->host);
+  if (t->easy->idle != NP_FOREVER) t->active = np_now(t->host);
 }
 
 /* ---- waking ---------------------------------------------------------------- */
@@ -65,15 +70,25 @@ static int status_of(const char *line, size_t n) {
   return (space[1] - '0') * 100 + (space[2] - '0') * 10 + (space[3] - '0');
 }
 
+static void begin_head(np_curl *t) {
+  np_buf_consume(&t->head, np_buf_size(&t->head));
+  t->encoded = false;
+}
+
+static bool is_encoding(const char *line, size_t n) {
+  static const char name[] = "content-encoding:";
+  return n >= sizeof name && (line[0] | 0x20) == 'c' &&
+         strncasecmp(line, name, sizeof name - 1) == 0;
+}
+
 /* One line of a head. Interim answers (100 to 199) have heads of their own. */
-size_t np_curl_on_head(char *data, size_t size, size_t n, void *transfer) {
-  np_curl *t = transfer;
+size_t np_curl_on_head(char *data, size_t size, size_t n, void *easy) {
+  np_curl *t = of(easy);
   n *= size;
   touch(t);
   if (t->head_done) return n;  // the fields behind a chunked body
-  if (n >= 5 && memcmp(data, "HTTP/", 5) == 0)
-    np_buf_consume(&t->head, np_buf_size(&t->head));
-  if (np_buf_size(&t->head) + n > t->max_head) {
+  if (n >= 5 && memcmp(data, "HTTP/", 5) == 0) begin_head(t);
+  if (np_buf_size(&t->head) + n > t->easy->max_head) {
     t->reason = NP_CURL_BIG_HEAD;
     return 0;
   }
@@ -81,23 +96,40 @@ size_t np_curl_on_head(char *data, size_t size, size_t n, void *transfer) {
     t->reason = NP_CURL_NO_MEMORY;
     return 0;
   }
+  if (is_encoding(data, n)) t->encoded = true;
   if (data[0] != '\r' && data[0] != '\n') return n;
   int status = status_of(np_buf_data(&t->head), np_buf_size(&t->head));
   if (status >= 100 && status < 200 && status != 101) return n;
+  t->status = status;
   t->head_done = true;
   t->stage = NP_CURL_BODY;
   np_curl_wake_reader(t);
   return n;
 }
 
-size_t np_curl_on_body(char *data, size_t size, size_t n, void *transfer) {
-  np_curl *t = transfer;
+/* A body that comes fast is gathered where it becomes a string of Lua's. */
+static void begin_string(np_curl *t) {
+  size_t head = np_adopt_head(t->host);
+  size_t size = head + NP_CURL_PIECE + 1;
+  char *block = t->body.base;
+  if (head == 0) return;
+  if (!block || t->body.capacity != size) {
+    np_buf_release(&t->body, t->host->alloc, t->host->alloc_ud);
+    if ((block = np_alloc(t->host, size)) == NULL) return;
+  }
+  t->body =
+      (np_buf){.base = block, .capacity = size, .head = head, .tail = head};
+}
+
+size_t np_curl_on_body(char *data, size_t size, size_t n, void *easy) {
+  np_curl *t = of(easy);
   n *= size;
   touch(t);
   if (np_buf_size(&t->body) >= t->high) {
     t->recv_paused = true;
     return CURL_WRITEFUNC_PAUSE;
   }
+  if (n >= LARGE && np_buf_size(&t->body) == 0) begin_string(t);
   if (!append(t, &t->body, data, n)) {
     t->reason = NP_CURL_NO_MEMORY;
     return 0;
@@ -110,9 +142,9 @@ size_t np_curl_on_body(char *data, size_t size, size_t n, void *transfer) {
 /* ---- the request ----------------------------------------------------------- */
 
 /* The connection is there, and the request follows. */
-int np_curl_on_request(void *transfer, char *ip, char *local, int port,
+int np_curl_on_request(void *easy, char *ip, char *local, int port,
                        int local_port) {
-  np_curl *t = transfer;
+  np_curl *t = of(easy);
   (void)ip;
   (void)local;
   (void)port;
@@ -121,8 +153,8 @@ int np_curl_on_request(void *transfer, char *ip, char *local, int port,
   return CURL_PREREQFUNC_OK;
 }
 
-size_t np_curl_on_send(char *data, size_t size, size_t room, void *transfer) {
-  np_curl *t = transfer;
+size_t np_curl_on_send(char *data, size_t size, size_t room, void *easy) {
+  np_curl *t = of(easy);
   size_t n = np_buf_size(&t->out) - t->sent;
   room *= size;
   touch(t);
@@ -144,8 +176,8 @@ size_t np_curl_on_send(char *data, size_t size, size_t room, void *transfer) {
   return n;
 }
 
-int np_curl_on_seek(void *transfer, curl_off_t offset, int origin) {
-  np_curl *t = transfer;
+int np_curl_on_seek(void *easy, curl_off_t offset, int origin) {
+  np_curl *t = of(easy);
   if (origin != SEEK_SET || t->out_lost) return CURL_SEEKFUNC_CANTSEEK;
   if (offset < 0 || (uint64_t)offset > np_buf_size(&t->out))
     return CURL_SEEKFUNC_CANTSEEK;

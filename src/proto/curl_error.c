@@ -46,7 +46,7 @@ static const struct {
 };
 
 static const char *words(const np_curl *t) {
-  return t->text[0] ? t->text : curl_easy_strerror(t->result);
+  return t->text ? t->text : curl_easy_strerror(t->result);
 }
 
 static int push(lua_State *L, const char *code, int stage, const char *text) {

@@ -36,7 +36,7 @@ static const uint64_t NEVER = NP_FOREVER - 1;
 static np_curl *transfer_of(CURL *easy) {
   char *private = NULL;
   curl_easy_getinfo(easy, CURLINFO_PRIVATE, &private);
-  return (np_curl *)(void *)private;
+  return ((np_curl_easy *)(void *)private)->t;
 }
 
 static void take_ended(np_curl_pool *p) {
@@ -151,9 +151,9 @@ static bool adopt(np_curl_pool *p, int fd) {
   return true;
 }
 
-curl_socket_t np_curl_open_socket(void *transfer, curlsocktype purpose,
+curl_socket_t np_curl_open_socket(void *easy, curlsocktype purpose,
                                   struct curl_sockaddr *a) {
-  np_curl *t = transfer;
+  np_curl *t = ((np_curl_easy *)easy)->t;
   (void)purpose;
   if (np_handle_room(t->host) < 0) {
     t->reason = NP_CURL_NO_HANDLES;
@@ -204,45 +204,6 @@ static void on_timer(np_timer *timer) {
 
 /* ---- transfers ------------------------------------------------------------- */
 
-CURL *np_curl_spare(np_curl_pool *p) {
-  return p->nspare > 0 ? p->spare[--p->nspare] : curl_easy_init();
-}
-
-/* One that is not to know of cookies has never seen any. */
-bool np_curl_take(np_curl_pool *p, np_curl *t) {
-  t->ready = !t->no_cookies && p->nready > 0;
-  if (t->ready) {
-    t->easy = p->ready[--p->nready];
-  } else {
-    t->easy = t->no_cookies ? curl_easy_init() : np_curl_spare(p);
-  }
-  return t->easy != NULL;
-}
-
-void np_curl_give_back(np_curl_pool *p, CURL *easy) {
-  if (p->nspare == NP_CURL_SPARES) {
-    curl_easy_cleanup(easy);
-    return;
-  }
-  curl_easy_setopt(easy, CURLOPT_COOKIEFILE, NULL);  // reset would leak it
-  curl_easy_reset(easy);
-  p->spare[p->nspare++] = easy;
-}
-
-/* The handle of a transfer that is at its end. */
-static void take_back(np_curl_pool *p, np_curl *t) {
-  if (t->no_cookies) {
-    curl_easy_cleanup(t->easy);
-  } else if (t->special || !t->started || p->nready == NP_CURL_SPARES) {
-    np_curl_give_back(p, t->easy);
-  } else {
-    curl_easy_setopt(t->easy, CURLOPT_ERRORBUFFER, NULL);
-    curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, NULL);
-    p->ready[p->nready++] = t->easy;
-  }
-  t->easy = NULL;
-}
-
 static np_curl_host *host_of(np_curl_pool *p, uint64_t key) {
   np_curl_host *s;
   for (np_link *l = p->hosts.next; l != &p->hosts; l = l->next) {
@@ -275,7 +236,8 @@ static bool may_begin(const np_curl_pool *p, const np_curl *t) {
 
 /* Hands it to libcurl, which goes on when its timeout fires. */
 static int begin(np_curl_pool *p, np_curl *t) {
-  if (curl_multi_add_handle(p->multi, t->easy) != CURLM_OK) return UV_ENOMEM;
+  if (curl_multi_add_handle(p->multi, t->easy->curl) != CURLM_OK)
+    return UV_ENOMEM;
   t->running = true;
   t->server->running++;
   p->nrunning++;
@@ -325,13 +287,13 @@ void np_curl_end(np_curl *t) {
   np_curl_pool *p = t->pool;
   if (!p) return;
   if (t->easy) {
-    if (t->running) curl_multi_remove_handle(p->multi, t->easy);
-    take_back(p, t);
+    if (t->running) curl_multi_remove_handle(p->multi, t->easy->curl);
+    np_curl_easy_give_back(p, t->easy);
+    t->easy = NULL;
   }
   np_list_remove(&t->link);
   host_leave(p, t);
   t->pool = NULL;
-  np_curl_setup_free(t);
   if (!p->closing) begin_waiting(p);
   if (np_list_empty(&p->running)) np_timer_stop(p->base.host, &p->timer);
 }
@@ -343,8 +305,8 @@ void np_curl_settle(np_curl_pool *p) {
 
 void np_curl_flow(np_curl *t) {
   if (t->done || !t->easy) return;
-  curl_easy_pause(t->easy, (t->recv_paused ? CURLPAUSE_RECV : 0) |
-                               (t->send_paused ? CURLPAUSE_SEND : 0));
+  curl_easy_pause(t->easy->curl, (t->recv_paused ? CURLPAUSE_RECV : 0) |
+                                     (t->send_paused ? CURLPAUSE_SEND : 0));
 }
 
 /* ---- the pool -------------------------------------------------------------- */
@@ -363,8 +325,7 @@ void np_curl_pool_close(np_curl_pool *p) {
   end_all(&p->waiting);
   end_all(&p->running);
   np_timer_stop(p->base.host, &p->timer);
-  while (p->nspare > 0) curl_easy_cleanup(p->spare[--p->nspare]);
-  while (p->nready > 0) curl_easy_cleanup(p->ready[--p->nready]);
+  np_curl_easy_close(p);
   curl_multi_cleanup(p->multi);
   curl_share_cleanup(p->share);
   p->multi = NULL;
@@ -392,6 +353,7 @@ void np_curl_pool_init(np_curl_pool *p, np_host *h) {
   np_list_init(&p->running);
   np_list_init(&p->waiting);
   np_list_init(&p->hosts);
+  np_list_init(&p->spare);
   p->timer.fire = on_timer;
   p->timer.weak = 1;
   np_handle_init(&p->base, h, &pool_handle);

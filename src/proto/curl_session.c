@@ -46,7 +46,7 @@ static np_curl_pool *check_open(lua_State *L) {
 static int pool_cookies(lua_State *L) {
   np_curl_pool *p = check_open(L);
   lua_newtable(L);
-  CURL *easy = np_curl_spare(p);
+  CURL *easy = curl_easy_init();
   if (!easy) return 1;
   struct curl_slist *list = NULL;
   curl_easy_setopt(easy, CURLOPT_SHARE, p->share);
@@ -56,7 +56,7 @@ static int pool_cookies(lua_State *L) {
     lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
   }
   curl_slist_free_all(list);
-  np_curl_give_back(p, easy);
+  curl_easy_cleanup(easy);
   return 1;
 }
 
@@ -64,11 +64,11 @@ static int pool_cookies(lua_State *L) {
 static int pool_set_cookie(lua_State *L) {
   np_curl_pool *p = check_open(L);
   const char *text = np_checkstring(L, 2, NULL);
-  CURL *easy = np_curl_spare(p);
+  CURL *easy = curl_easy_init();
   if (!easy) return 0;
   curl_easy_setopt(easy, CURLOPT_SHARE, p->share);
   curl_easy_setopt(easy, CURLOPT_COOKIELIST, text);
-  np_curl_give_back(p, easy);
+  curl_easy_cleanup(easy);
   return 0;
 }
 

@@ -1,8 +1,8 @@
 /*
  * curl_setup.c: what a request asks for, as options of libcurl. They come in a
  * table whose names are those of the list below; the Lua code that fills it
- * has checked the values. Texts are copied by libcurl, lists are kept here as
- * long as the transfer runs.
+ * has checked the values. Texts are copied by libcurl, lists belong to the
+ * easy handle.
  */
 #include <fcntl.h>
 #include <lauxlib.h>
@@ -17,77 +17,97 @@
 
 enum {
   BUFFER = 64 * 1024,  /* what libcurl reads at once; for each transfer */
-  RESOLVED_FOR = 3600, /* s that addresses stay; Lua gives them each time */
+  RESOLVED_FOR = 3600, /* s that addresses stay; Lua gives new ones before */
+  MAX_HEAD = 256 * 1024,
 };
 
-typedef enum kind { TEXT, FLAG, NUMBER, SIZE, MS, BLOB, OWN } kind;
-typedef void own_setter(lua_State *L, np_curl *t);
+typedef enum kind { TEXT, FLAG, NUMBER, MS, BLOB, OWN } kind;
+typedef CURLcode own_setter(lua_State *L, np_curl *t);
 
 /* ---- options that are ours ------------------------------------------------- */
 
-/* [.. list] A list of texts becomes one of libcurl's, at once that of t. */
-static void read_list(lua_State *L, struct curl_slist **out) {
+/* [.. list] A list of texts becomes one of libcurl's, in the place of `own`. */
+static CURLcode set_list(lua_State *L, np_curl_easy *e, CURLoption option,
+                         struct curl_slist **own) {
+  struct curl_slist *list = NULL;
   lua_Integer n = (lua_Integer)lua_rawlen(L, -1);
   for (lua_Integer i = 1; i <= n; i++) {
     lua_rawgeti(L, -1, i);
-    struct curl_slist *longer = curl_slist_append(*out, lua_tostring(L, -1));
-    if (!longer) luaL_error(L, "not enough memory");
-    *out = longer;
+    struct curl_slist *longer = curl_slist_append(list, lua_tostring(L, -1));
     lua_pop(L, 1);
+    if (!longer) {
+      curl_slist_free_all(list);
+      return CURLE_OUT_OF_MEMORY;
+    }
+    list = longer;
   }
+  CURLcode r = curl_easy_setopt(e->curl, option, list);
+  curl_slist_free_all(*own);
+  *own = list;
+  return r;
 }
 
-static void set_fields(lua_State *L, np_curl *t) {
-  read_list(L, &t->fields);
-  curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, t->fields);
+static CURLcode set_fields(lua_State *L, np_curl *t) {
+  return set_list(L, t->easy, CURLOPT_HTTPHEADER, &t->easy->fields);
 }
 
-static void set_resolve(lua_State *L, np_curl *t) {
-  read_list(L, &t->resolve);
-  curl_easy_setopt(t->easy, CURLOPT_RESOLVE, t->resolve);
+static CURLcode set_resolve(lua_State *L, np_curl *t) {
+  return set_list(L, t->easy, CURLOPT_RESOLVE, &t->easy->resolve);
 }
 
-static void set_connect_to(lua_State *L, np_curl *t) {
-  read_list(L, &t->connect_to);
-  curl_easy_setopt(t->easy, CURLOPT_CONNECT_TO, t->connect_to);
+static CURLcode set_connect_to(lua_State *L, np_curl *t) {
+  return set_list(L, t->easy, CURLOPT_CONNECT_TO, &t->easy->connect_to);
+}
+
+/* Parsed at once where other requests will be like this one. */
+static CURLcode set_url(lua_State *L, np_curl *t) {
+  np_curl_easy *e = t->easy;
+  const char *text = lua_tostring(L, -1);
+  CURLU *old = e->url;
+  e->url = t->planned ? curl_url() : NULL;
+  if (e->url && curl_url_set(e->url, CURLUPART_URL, text, 0) != CURLUE_OK) {
+    curl_url_cleanup(e->url);
+    e->url = NULL;
+  }
+  curl_easy_setopt(e->curl, CURLOPT_CURLU, e->url);
+  curl_url_cleanup(old);
+  return curl_easy_setopt(e->curl, CURLOPT_URL, text);
 }
 
 /* The whole body. */
-static void set_body(lua_State *L, np_curl *t) {
+static CURLcode set_body(lua_State *L, np_curl *t) {
   size_t n;
   const char *body = lua_tolstring(L, -1, &n);
   if (np_buf_append(&t->out, body, n, t->host->alloc, t->host->alloc_ud) < 0)
-    luaL_error(L, "not enough memory");
+    return CURLE_OUT_OF_MEMORY;
   t->keep_out = t->out_ended = true;
-  curl_easy_setopt(t->easy, CURLOPT_UPLOAD, 1L);
-  curl_easy_setopt(t->easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t)n);
+  curl_easy_setopt(t->easy->curl, CURLOPT_UPLOAD, 1L);
+  return curl_easy_setopt(t->easy->curl, CURLOPT_INFILESIZE_LARGE,
+                          (curl_off_t)n);
 }
 
 /* A body that is written later, of so many bytes; -1: nobody knows. */
-static void set_upload(lua_State *L, np_curl *t) {
-  curl_easy_setopt(t->easy, CURLOPT_UPLOAD, 1L);
-  curl_easy_setopt(t->easy, CURLOPT_INFILESIZE_LARGE,
-                   (curl_off_t)lua_tointeger(L, -1));
+static CURLcode set_upload(lua_State *L, np_curl *t) {
+  curl_easy_setopt(t->easy->curl, CURLOPT_UPLOAD, 1L);
+  return curl_easy_setopt(t->easy->curl, CURLOPT_INFILESIZE_LARGE,
+                          (curl_off_t)lua_tointeger(L, -1));
 }
 
-static void set_ca_text(lua_State *L, np_curl *t) {
+static CURLcode set_ca_text(lua_State *L, np_curl *t) {
+  CURL *c = t->easy->curl;
   size_t n;
   const char *text = lua_tolstring(L, -1, &n);
   struct curl_blob blob = {(void *)(uintptr_t)text, n, CURL_BLOB_COPY};
-  curl_easy_setopt(t->easy, CURLOPT_CAINFO_BLOB, &blob);
-  curl_easy_setopt(t->easy, CURLOPT_CAPATH, NULL);
-  curl_easy_setopt(t->easy, CURLOPT_PROXY_CAINFO_BLOB, &blob);
-  curl_easy_setopt(t->easy, CURLOPT_PROXY_CAPATH, NULL);
+  curl_easy_setopt(c, CURLOPT_CAINFO_BLOB, &blob);
+  curl_easy_setopt(c, CURLOPT_CAPATH, NULL);
+  curl_easy_setopt(c, CURLOPT_PROXY_CAINFO_BLOB, &blob);
+  return curl_easy_setopt(c, CURLOPT_PROXY_CAPATH, NULL);
 }
 
-static void set_unverified(lua_State *L, np_curl *t) {
+static CURLcode set_unverified(lua_State *L, np_curl *t) {
   (void)L;
-  curl_easy_setopt(t->easy, CURLOPT_SSL_VERIFYPEER, 0L);
-  curl_easy_setopt(t->easy, CURLOPT_SSL_VERIFYHOST, 0L);
-}
-
-static void set_deadline(lua_State *L, np_curl *t) {
-  t->deadline = np_deadline(t->host, lua_tonumber(L, -1));
+  curl_easy_setopt(t->easy->curl, CURLOPT_SSL_VERIFYPEER, 0L);
+  return curl_easy_setopt(t->easy->curl, CURLOPT_SSL_VERIFYHOST, 0L);
 }
 
 /* A number of seconds in ns. */
@@ -96,18 +116,19 @@ static uint64_t duration(lua_State *L, np_curl *t) {
   return end == NP_FOREVER ? NP_FOREVER : end - np_now(t->host);
 }
 
-static void set_first_byte(lua_State *L, np_curl *t) {
-  t->patience = duration(L, t);
+static CURLcode set_first_byte(lua_State *L, np_curl *t) {
+  t->easy->patience = duration(L, t);
+  return CURLE_OK;
 }
 
-static void set_idle(lua_State *L, np_curl *t) { t->idle = duration(L, t); }
-
-static void set_max_head(lua_State *L, np_curl *t) {
-  t->max_head = (size_t)lua_tointeger(L, -1);
+static CURLcode set_idle(lua_State *L, np_curl *t) {
+  t->easy->idle = duration(L, t);
+  return CURLE_OK;
 }
 
-static void set_high(lua_State *L, np_curl *t) {
-  t->high = (size_t)lua_tointeger(L, -1);
+static CURLcode set_max_head(lua_State *L, np_curl *t) {
+  t->easy->max_head = (size_t)lua_tointeger(L, -1);
+  return CURLE_OK;
 }
 
 /* ---- TLS keys for Wireshark ------------------------------------------------ */
@@ -133,12 +154,12 @@ static CURLcode on_context(CURL *easy, void *context, void *path) {
 }
 
 /* The path lives as long as the connections, which the pool closes. */
-static void set_keylog(lua_State *L, np_curl *t) {
+static CURLcode set_keylog(lua_State *L, np_curl *t) {
   np_curl_pool *p = t->pool;
   const char *path = lua_tostring(L, -1);
   if (!p->keylog) p->keylog = strdup(path);
-  curl_easy_setopt(t->easy, CURLOPT_SSL_CTX_FUNCTION, on_context);
-  curl_easy_setopt(t->easy, CURLOPT_SSL_CTX_DATA, p->keylog);
+  curl_easy_setopt(t->easy->curl, CURLOPT_SSL_CTX_FUNCTION, on_context);
+  return curl_easy_setopt(t->easy->curl, CURLOPT_SSL_CTX_DATA, p->keylog);
 }
 
 /* ---- the list -------------------------------------------------------------- */
@@ -148,15 +169,14 @@ static const struct option {
   kind kind;
   CURLoption option;
   own_setter *set;
-  bool each; /* each request sets it, or it is ours: it may be set again */
+  bool each; /* each request sets it, or np_curl_setup does before */
 } options[] = {
-    {"url", TEXT, CURLOPT_URL, NULL, true},
+    {"url", OWN, 0, set_url, true},
     {"method", TEXT, CURLOPT_CUSTOMREQUEST, NULL, true},
     {"fields", OWN, 0, set_fields, true},
     {"resolve", OWN, 0, set_resolve, false},
     {"body", OWN, 0, set_body, false},
     {"connect", MS, CURLOPT_CONNECTTIMEOUT_MS, NULL, true},
-    {"deadline", OWN, 0, set_deadline, true},
     {"first_byte", OWN, 0, set_first_byte, true},
     {"idle", OWN, 0, set_idle, true},
     {"version", NUMBER, CURLOPT_HTTP_VERSION, NULL, true},
@@ -164,7 +184,6 @@ static const struct option {
     {"no_body", FLAG, CURLOPT_NOBODY, NULL, false},
     {"upload", OWN, 0, set_upload, false},
     {"cookie", TEXT, CURLOPT_COOKIE, NULL, false},
-    {"high", OWN, 0, set_high, true},
     {"max_head", OWN, 0, set_max_head, true},
     {"connect_to", OWN, 0, set_connect_to, false},
     {"user", TEXT, CURLOPT_USERNAME, NULL, false},
@@ -199,90 +218,73 @@ static long milliseconds(lua_Number seconds) {
 }
 
 /* [.. value] */
-static void set(lua_State *L, np_curl *t, const struct option *o) {
-  if (!o->each) t->special = true;
-  CURLcode r = CURLE_OK;
-  struct curl_blob blob;
+static CURLcode set(lua_State *L, np_curl *t, const struct option *o) {
+  CURL *c = t->easy->curl;
+  struct curl_blob blob = {.flags = CURL_BLOB_COPY};
+  if (!o->each) t->easy->special = true;
   switch (o->kind) {
-    case TEXT:
-      r = curl_easy_setopt(t->easy, o->option, lua_tostring(L, -1));
-      break;
+    case TEXT: return curl_easy_setopt(c, o->option, lua_tostring(L, -1));
     case FLAG:
-      r = curl_easy_setopt(t->easy, o->option, (long)lua_toboolean(L, -1));
-      break;
+      return curl_easy_setopt(c, o->option, (long)lua_toboolean(L, -1));
     case NUMBER:
-      r = curl_easy_setopt(t->easy, o->option, (long)lua_tointeger(L, -1));
-      break;
-    case SIZE:
-      r = curl_easy_setopt(t->easy, o->option,
-                           (curl_off_t)lua_tointeger(L, -1));
-      break;
+      return curl_easy_setopt(c, o->option, (long)lua_tointeger(L, -1));
     case MS:
-      r = curl_easy_setopt(t->easy, o->option,
-                           milliseconds(lua_tonumber(L, -1)));
-      break;
+      return curl_easy_setopt(c, o->option, milliseconds(lua_tonumber(L, -1)));
     case BLOB:
       blob.data = (void *)(uintptr_t)lua_tolstring(L, -1, &blob.len);
-      blob.flags = CURL_BLOB_COPY;
-      r = curl_easy_setopt(t->easy, o->option, &blob);
-      break;
-    case OWN: o->set(L, t); break;
+      return curl_easy_setopt(c, o->option, &blob);
+    case OWN: break;
   }
-  if (r != CURLE_OK)
-    luaL_error(L, "libcurl refuses '%s': %s", o->name, curl_easy_strerror(r));
+  return o->set(L, t);
 }
 
 /* What is the same for all requests of a pool. */
-static void set_common(np_curl *t) {
-  CURL *e = t->easy;
-  curl_easy_setopt(e, CURLOPT_SHARE, t->pool->share);
-  if (!t->no_cookies) curl_easy_setopt(e, CURLOPT_COOKIEFILE, "");
-  curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
-  curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
-  curl_easy_setopt(e, CURLOPT_PROXY, "");    // Lua reads the environment
-  curl_easy_setopt(e, CURLOPT_NOPROXY, "");  // of this, too
-  curl_easy_setopt(e, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-  curl_easy_setopt(e, CURLOPT_DNS_CACHE_TIMEOUT, (long)RESOLVED_FOR);
-  curl_easy_setopt(e, CURLOPT_BUFFERSIZE, (long)BUFFER);
-  curl_easy_setopt(e, CURLOPT_UPLOAD_BUFFERSIZE, (long)BUFFER);
-  curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, np_curl_open_socket);
-  curl_easy_setopt(e, CURLOPT_CLOSESOCKETFUNCTION, np_curl_close_socket);
-  curl_easy_setopt(e, CURLOPT_CLOSESOCKETDATA, t->pool);
-  curl_easy_setopt(e, CURLOPT_PREREQFUNCTION, np_curl_on_request);
-  curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, np_curl_on_head);
-  curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, np_curl_on_body);
-  curl_easy_setopt(e, CURLOPT_READFUNCTION, np_curl_on_send);
-  curl_easy_setopt(e, CURLOPT_SEEKFUNCTION, np_curl_on_seek);
+static void set_common(np_curl_easy *e, np_curl_pool *p) {
+  CURL *c = e->curl;
+  curl_easy_setopt(c, CURLOPT_SHARE, p->share);
+  if (!e->no_cookies) curl_easy_setopt(c, CURLOPT_COOKIEFILE, "");
+  curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(c, CURLOPT_PROXY, "");    // Lua reads the environment
+  curl_easy_setopt(c, CURLOPT_NOPROXY, "");  // of this, too
+  curl_easy_setopt(c, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+  curl_easy_setopt(c, CURLOPT_DNS_CACHE_TIMEOUT, (long)RESOLVED_FOR);
+  curl_easy_setopt(c, CURLOPT_BUFFERSIZE, (long)BUFFER);
+  curl_easy_setopt(c, CURLOPT_UPLOAD_BUFFERSIZE, (long)BUFFER);
+  curl_easy_setopt(c, CURLOPT_OPENSOCKETFUNCTION, np_curl_open_socket);
+  curl_easy_setopt(c, CURLOPT_CLOSESOCKETFUNCTION, np_curl_close_socket);
+  curl_easy_setopt(c, CURLOPT_CLOSESOCKETDATA, p);
+  curl_easy_setopt(c, CURLOPT_PREREQFUNCTION, np_curl_on_request);
+  curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, np_curl_on_head);
+  curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, np_curl_on_body);
+  curl_easy_setopt(c, CURLOPT_READFUNCTION, np_curl_on_send);
+  curl_easy_setopt(c, CURLOPT_SEEKFUNCTION, np_curl_on_seek);
+  curl_easy_setopt(c, CURLOPT_PRIVATE, (void *)e);
+  curl_easy_setopt(c, CURLOPT_ERRORBUFFER, e->text);
+  curl_easy_setopt(c, CURLOPT_OPENSOCKETDATA, e);
+  curl_easy_setopt(c, CURLOPT_PREREQDATA, e);
+  curl_easy_setopt(c, CURLOPT_HEADERDATA, e);
+  curl_easy_setopt(c, CURLOPT_WRITEDATA, e);
+  curl_easy_setopt(c, CURLOPT_READDATA, e);
+  curl_easy_setopt(c, CURLOPT_SEEKDATA, e);
+  e->set = true;
 }
 
-/* Who its callbacks are for. */
-static void set_transfer(np_curl *t) {
-  CURL *e = t->easy;
-  curl_easy_setopt(e, CURLOPT_PRIVATE, (void *)t);
-  curl_easy_setopt(e, CURLOPT_ERRORBUFFER, t->text);
-  curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, t);
-  curl_easy_setopt(e, CURLOPT_PREREQDATA, t);
-  curl_easy_setopt(e, CURLOPT_HEADERDATA, t);
-  curl_easy_setopt(e, CURLOPT_WRITEDATA, t);
-  curl_easy_setopt(e, CURLOPT_READDATA, t);
-  curl_easy_setopt(e, CURLOPT_SEEKDATA, t);
-}
-
-void np_curl_setup(lua_State *L, np_curl *t, int arg) {
-  if (!t->ready) set_common(t);
-  set_transfer(t);
+/* One that is not fully set has no plan, and is set anew when it is taken. */
+void np_curl_setup(lua_State *L, np_curl *t, int arg, uint64_t plan) {
+  np_curl_easy *e = t->easy;
+  t->planned = plan != 0;
+  if (!e->set) set_common(e, t->pool);
+  e->max_head = MAX_HEAD;
+  e->patience = e->idle = NP_FOREVER;
   lua_pushnil(L);
   while (lua_next(L, arg)) {
-    const struct option *o = find(lua_tostring(L, -2));
-    if (!o) luaL_error(L, "no option '%s'", lua_tostring(L, -2));
-    set(L, t, o);
+    const char *name = lua_tostring(L, -2);
+    const struct option *o = find(name);
+    CURLcode r = o ? set(L, t, o) : CURLE_UNKNOWN_OPTION;
+    if (r != CURLE_OK)
+      luaL_error(L, "libcurl refuses '%s': %s", name, curl_easy_strerror(r));
     lua_pop(L, 1);
   }
-}
-
-void np_curl_setup_free(np_curl *t) {
-  curl_slist_free_all(t->fields);
-  curl_slist_free_all(t->resolve);
-  curl_slist_free_all(t->connect_to);
-  t->fields = t->resolve = t->connect_to = NULL;
+  e->plan = plan;
 }

@@ -1,9 +1,13 @@
 /*
  * curl_transfer.c: the class Transfer: one request and its answer, for Lua.
  *
- *   transfer(pool [, no_cookies])  -> Transfer
- *   t:start(options, server)     begins, or waits for its turn
- *   t:head()                  -> status, reason, version, fields | fail
+ *   transfer(pool)            -> Transfer
+ *   t:start(options, server, plan, seconds, no_cookies)
+ *                                begins, or waits for its turn
+ *   begin(pool, plan, server, seconds) -> Transfer that has begun, if a handle
+ *                                is there that is set for this plan
+ *   t:head()                  -> status, whether its body is encoded | fail
+ *   t:lines()                 -> reason, version, fields of that head
  *   t:read(most)              -> some bytes | nil at the end | fail
  *   t:settle()                   waits until it has ended, or holds as much as it may
  *   t:all(most)               -> the rest of the body | fail; over it: LIMIT
@@ -21,13 +25,13 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "core/adopt.h"
 #include "core/timer.h"
 #include "proto/curl.h"
 
-enum { SELF = 1, ARG, KEY };
+enum { SELF = 1, ARG, KEY, PLAN, SECONDS, NO_COOKIES };
 enum {
-  MAX_HEAD = 256 * 1024,
-  HIGH = 64 * 1024,      /* of the answer's body; more would leave the cache */
+  HIGH = NP_CURL_PIECE,  /* of the answer's body; more would leave the cache */
   OUT_HIGH = 256 * 1024, /* of the request's */
   BUSY = 1024 * 1024,    /* bytes after which a body is a large one */
 };
@@ -36,16 +40,23 @@ enum {
 
 static void note_errno(np_curl *t) {
   long code = 0;
-  curl_easy_getinfo(t->easy, CURLINFO_OS_ERRNO, &code);
+  curl_easy_getinfo(t->easy->curl, CURLINFO_OS_ERRNO, &code);
   if (code > 0) t->os_errno = (int)code;
-  curl_easy_getinfo(t->easy, CURLINFO_HTTP_CONNECTCODE, &t->tunnel);
+  curl_easy_getinfo(t->easy->curl, CURLINFO_HTTP_CONNECTCODE, &t->tunnel);
+}
+
+/* What libcurl said of a failure, as long as there is memory for it. */
+static void note_text(np_curl *t) {
+  size_t n = strlen(t->easy->text);
+  if (n == 0 || (t->text = np_alloc(t->host, n + 1)) == NULL) return;
+  memcpy(t->text, t->easy->text, n + 1);
 }
 
 /* A connection that was made and no request: its TLS is not done. */
 static void note_stage(np_curl *t) {
   curl_off_t connected = 0;
   if (t->stage != NP_CURL_CONNECT) return;
-  curl_easy_getinfo(t->easy, CURLINFO_CONNECT_TIME_T, &connected);
+  curl_easy_getinfo(t->easy->curl, CURLINFO_CONNECT_TIME_T, &connected);
   if (connected > 0) t->stage = NP_CURL_TLS;
 }
 
@@ -55,7 +66,10 @@ void np_curl_finish(np_curl *t, np_curl_reason reason, CURLcode result) {
   t->result = result;
   if (!t->reason) t->reason = reason;
   note_stage(t);
-  if (result != CURLE_OK) note_errno(t);
+  if (result != CURLE_OK) {
+    note_errno(t);
+    note_text(t);
+  }
   np_timer_stop(t->host, &t->timer);
   np_curl_end(t);
   np_curl_wake_reader(t);
@@ -73,13 +87,13 @@ static uint64_t later(uint64_t from, uint64_t ns) {
 }
 
 static uint64_t head_end(const np_curl *t) {
-  return t->running && !t->head_done ? later(t->begun, t->patience)
+  return t->running && !t->head_done ? later(t->begun, t->easy->patience)
                                      : NP_FOREVER;
 }
 
 static uint64_t idle_end(const np_curl *t) {
   bool counts = t->running && !t->recv_paused && !t->send_paused;
-  return counts ? later(t->active, t->idle) : NP_FOREVER;
+  return counts ? later(t->active, t->easy->idle) : NP_FOREVER;
 }
 
 static np_curl_reason overdue(const np_curl *t, uint64_t now) {
@@ -91,8 +105,9 @@ static np_curl_reason overdue(const np_curl *t, uint64_t now) {
 
 /* When to look again: at the next end, or when there may be a new one. */
 static uint64_t next_look(const np_curl *t, uint64_t now) {
-  uint64_t ends[] = {t->deadline, head_end(t), idle_end(t), later(now, t->idle),
-                     t->running ? NP_FOREVER : later(now, t->patience)};
+  uint64_t ends[] = {t->deadline, head_end(t), idle_end(t),
+                     later(now, t->easy->idle),
+                     t->running ? NP_FOREVER : later(now, t->easy->patience)};
   uint64_t when = NP_FOREVER;
   for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
     if (ends[i] < when) when = ends[i];
@@ -102,8 +117,9 @@ static uint64_t next_look(const np_curl *t, uint64_t now) {
 /* Ends it; what is used once is closed with it. */
 static void give_up(np_curl *t, np_curl_reason reason) {
   np_curl_pool *p = t->pool;
+  if (!t->started || t->done) return;
   np_curl_finish(t, reason, CURLE_OK);
-  if (p) np_curl_settle(p);
+  np_curl_settle(p);
 }
 
 static void on_time(np_timer *timer) {
@@ -150,35 +166,31 @@ static bool writer_cancel(np_wait *w) {
   return true;
 }
 
-/* [..] -> [.. status reason version fields] */
 static int push_head(lua_State *L, np_curl *t) {
-  const char *text = np_buf_data(&t->head);
-  size_t n = np_buf_size(&t->head);
-  const char *end = memchr(text, '\n', n);
-  size_t line = end ? (size_t)(end - text) + 1 : n;
-  size_t last = line;
-  while (last > 0 && (text[last - 1] == '\n' || text[last - 1] == '\r')) last--;
-  const char *space = memchr(text, ' ', last);
-  size_t at = space ? (size_t)(space - text) + 1 : last;
-  int status = at + 3 <= last
-                   ? (text[at] - '0') * 100 + (text[at + 1] - '0') * 10 +
-                         (text[at + 2] - '0')
-                   : 0;
-  size_t reason = at + 4 <= last ? at + 4 : last;
-  lua_pushinteger(L, status);
-  lua_pushlstring(L, text + reason, last - reason);
-  lua_pushlstring(L, text + 5, space ? (size_t)(space - text) - 5 : 0);
-  lua_pushlstring(L, text + line, n - line);
-  np_buf_release(&t->head, t->host->alloc, t->host->alloc_ud);
-  return 4;
+  lua_pushinteger(L, t->status);
+  lua_pushboolean(L, t->encoded);
+  return 2;
+}
+
+/* The body lies where it can become a string without a copy. */
+static bool is_string(const np_curl *t) {
+  const np_buf *b = &t->body;
+  return np_buf_size(b) == NP_CURL_PIECE && b->head == np_adopt_head(t->host) &&
+         b->capacity == b->tail + 1;
 }
 
 /* Gives up to n bytes of the body, and lets more come. */
 static int push_body(lua_State *L, np_curl *t, size_t n) {
   size_t size = np_buf_size(&t->body);
   if (n > size) n = size;
-  lua_pushlstring(L, n ? np_buf_data(&t->body) : "", n);
-  np_buf_consume(&t->body, n);
+  if (n == size && is_string(t)) {
+    char *block = t->body.base;
+    t->body = (np_buf){0};
+    np_adopt(L, t->host, block, n);
+  } else {
+    lua_pushlstring(L, n ? np_buf_data(&t->body) : "", n);
+    np_buf_consume(&t->body, n);
+  }
   // one that a lot goes through is kept: asking the system again is slow
   if (np_buf_size(&t->body) == 0 && (t->done || t->in_bytes < BUSY))
     np_buf_release(&t->body, t->host->alloc, t->host->alloc_ud);
@@ -281,8 +293,8 @@ static int transfer_finish(lua_State *L) {
 /* ---- methods ---------------------------------------------------------------- */
 
 static bool has_times(const np_curl *t) {
-  return t->deadline != NP_FOREVER || t->patience != NP_FOREVER ||
-         t->idle != NP_FOREVER;
+  return t->deadline != NP_FOREVER || t->easy->patience != NP_FOREVER ||
+         t->easy->idle != NP_FOREVER;
 }
 
 /* FNV-1a; two servers of one hash would share a limit, no more. */
@@ -295,27 +307,96 @@ static uint64_t hash_of(lua_State *L, int arg) {
   return hash;
 }
 
-/* start(options, server) */
+/* Begins with the handle that it has. */
+static int start(lua_State *L, np_curl *t, uint64_t key) {
+  np_curl_easy_take(t->pool, t);
+  int r = np_curl_enter(t->pool, t, key);
+  if (r == 0 && !t->done && has_times(t))
+    r = np_timer_start(t->host, &t->timer, next_look(t, np_now(t->host)));
+  if (r == 0) return 0;
+  t->done = true;
+  np_curl_end(t);
+  return np_timer_refused(L, r);
+}
+
+static np_curl_pool *check_open(lua_State *L, np_host *h, np_curl_pool **box) {
+  if (!*box || !(*box)->multi) np_raise(L, "CLOSED", "the session is closed");
+  np_checkreal(L, h, "an HTTP request");
+  return *box;
+}
+
+static void set_deadline(lua_State *L, np_curl *t, int arg) {
+  if (!lua_isnil(L, arg))
+    t->deadline = np_deadline(t->host, np_checknumber(L, arg));
+}
+
+/* start(options, server, plan, seconds, no_cookies) */
 static int transfer_start(lua_State *L) {
   np_curl *t = np_checkself(L);
+  lua_settop(L, NO_COOKIES);
   np_checktable(L, ARG);
   uint64_t key = hash_of(L, KEY);
   if (t->started) return np_raise(L, "INVALID_STATE", "it has begun");
   lua_getiuservalue(L, SELF, 1);
-  np_curl_pool **box = lua_touserdata(L, -1);
-  lua_pop(L, 1);
-  if (!*box || !(*box)->multi)
-    return np_raise(L, "CLOSED", "the session is closed");
-  np_checkreal(L, t->host, "an HTTP request");
-  t->pool = *box;
-  if (!t->easy && !np_curl_take(t->pool, t))
-    return luaL_error(L, "not enough memory");
-  np_curl_setup(L, t, ARG);
-  int r = np_curl_enter(t->pool, t, key);
-  if (r < 0) return np_timer_refused(L, r);
-  if (t->done || !has_times(t)) return 0;
-  r = np_timer_start(t->host, &t->timer, next_look(t, np_now(t->host)));
-  return r < 0 ? np_timer_refused(L, r) : 0;
+  np_curl_pool *p = check_open(L, t->host, lua_touserdata(L, -1));
+  set_deadline(L, t, SECONDS);
+  t->easy = np_curl_easy_any(p, lua_toboolean(L, NO_COOKIES));
+  if (!t->easy) return luaL_error(L, "not enough memory");
+  t->pool = p;
+  np_curl_setup(L, t, ARG, (uint64_t)lua_tointeger(L, PLAN));
+  return start(L, t, key);
+}
+
+/* [..] -> [.. transfer]  The pool is argument 1. */
+static np_curl *new_transfer(lua_State *L, np_host *h) {
+  np_curl *t = lua_newuserdatauv(L, sizeof *t, 1);
+  memset(t, 0, sizeof *t);
+  t->host = h;
+  np_list_init(&t->link);
+  t->high = HIGH;
+  t->deadline = NP_FOREVER;
+  t->timer.fire = on_time;
+  t->timer.weak = 1;
+  lua_pushvalue(L, 1);
+  lua_setiuservalue(L, -2, 1);
+  np_class_set(L, &np_curl_class);
+  return t;
+}
+
+/* begin(pool, plan, server, seconds) */
+int np_curl_begin(lua_State *L) {
+  enum { POOL = 1, PLAN_OF, SERVER, TIME, TRANSFER };
+  np_host *h = np_gethost(L);
+  lua_settop(L, TIME);
+  np_curl_pool *p =
+      check_open(L, h, np_checkclass(L, POOL, &np_curl_pool_class));
+  uint64_t key = hash_of(L, SERVER);
+  np_curl *t = new_transfer(L, h);
+  set_deadline(L, t, TIME);
+  t->easy = np_curl_easy_like(p, (uint64_t)lua_tointeger(L, PLAN_OF));
+  if (!t->easy) return 0;
+  t->pool = p;
+  start(L, t, key);
+  lua_settop(L, TRANSFER);
+  return 1;
+}
+
+/* lines() -> reason, version, fields */
+static int transfer_lines(lua_State *L) {
+  np_curl *t = np_checkself(L);
+  const char *text = np_buf_data(&t->head);
+  size_t n = np_buf_size(&t->head);
+  const char *end = memchr(text, '\n', n);
+  size_t line = end ? (size_t)(end - text) + 1 : n;
+  size_t last = line;
+  while (last > 0 && (text[last - 1] == '\n' || text[last - 1] == '\r')) last--;
+  const char *space = memchr(text, ' ', last);
+  size_t at = space ? (size_t)(space - text) + 1 : last;
+  size_t reason = at + 4 <= last ? at + 4 : last;
+  lua_pushlstring(L, text + reason, last - reason);
+  lua_pushlstring(L, text + 5, space ? (size_t)(space - text) - 5 : 0);
+  lua_pushlstring(L, text + line, n - line);
+  return 3;
 }
 
 static int transfer_head(lua_State *L) {
@@ -347,7 +428,6 @@ static int transfer_settle(lua_State *L) {
 static int transfer_close(lua_State *L) {
   np_curl *t = np_checkself(L);
   give_up(t, NP_CURL_CLOSED);
-  if (!t->started) np_curl_end(t);  // one that could not be set up
   np_buf_release(&t->body, t->host->alloc, t->host->alloc_ud);
   np_buf_release(&t->out, t->host->alloc, t->host->alloc_ud);
   t->sent = 0;
@@ -359,6 +439,8 @@ static int transfer__gc(lua_State *L) {
   np_timer_stop(t->host, &t->timer);
   transfer_close(L);
   np_buf_release(&t->head, t->host->alloc, t->host->alloc_ud);
+  if (t->text) np_free(t->host, t->text, strlen(t->text) + 1);
+  t->text = NULL;
   return 0;
 }
 
@@ -385,31 +467,25 @@ static int transfer_counts(lua_State *L) {
   return 2;
 }
 
-static const luaL_Reg methods[] = {
-    {"start", transfer_start},     {"head", transfer_head},
-    {"read", transfer_read},       {"all", transfer_all},
-    {"write", transfer_write},     {"finish", transfer_finish},
-    {"close", transfer_close},     {"state", transfer_state},
-    {"failure", transfer_failure}, {"counts", transfer_counts},
-    {"settle", transfer_settle},   {NULL, NULL}};
+static const luaL_Reg methods[] = {{"start", transfer_start},
+                                   {"head", transfer_head},
+                                   {"read", transfer_read},
+                                   {"all", transfer_all},
+                                   {"write", transfer_write},
+                                   {"finish", transfer_finish},
+                                   {"close", transfer_close},
+                                   {"state", transfer_state},
+                                   {"failure", transfer_failure},
+                                   {"counts", transfer_counts},
+                                   {"settle", transfer_settle},
+                                   {"lines", transfer_lines},
+                                   {NULL, NULL}};
 static const luaL_Reg metamethods[] = {{"__gc", transfer__gc}, {NULL, NULL}};
 const np_class np_curl_class = {"Transfer", methods, metamethods};
 
 int np_curl_new(lua_State *L) {
   np_host *h = np_gethost(L);
   np_checkclass(L, 1, &np_curl_pool_class);
-  np_curl *t = lua_newuserdatauv(L, sizeof *t, 1);
-  memset(t, 0, sizeof *t);
-  t->host = h;
-  np_list_init(&t->link);
-  t->no_cookies = lua_toboolean(L, 2);
-  t->max_head = MAX_HEAD;
-  t->high = HIGH;
-  t->deadline = t->patience = t->idle = NP_FOREVER;
-  t->timer.fire = on_time;
-  t->timer.weak = 1;
-  lua_pushvalue(L, 1);
-  lua_setiuservalue(L, -2, 1);
-  np_class_set(L, &np_curl_class);
+  new_transfer(L, h);
   return 1;
 }

@@ -94,7 +94,7 @@ local function ask_again(response, from, validator)
   table.insert(fields, ("Range: bytes=%d-"):format(from))
   table.insert(fields, "If-Range: " .. validator)
   local session = plan.session._once and require("neap.http.session").make({}) or plan.session
-  local again = setmetatable({ session = session, fields = fields, history = {} }, { __index = plan })
+  local again = setmetatable({ session = session, fields = fields, common = false }, { __index = plan })
   local new, err = retry.run(again)
   if session ~= plan.session then
     session._once = true

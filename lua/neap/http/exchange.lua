@@ -2,8 +2,10 @@
 --- libcurl, and a transfer with them.
 ---
 --- A plan is one request to one target: { session, method, target, opts, fields,
---- source, deadline, history, same_origin }. `opts` are those of the request
---- over those of its session.
+--- source, deadline, same_origin, common }. `opts` are those of the request over
+--- those of its session. Plans with the same table `common` ask for the same:
+--- `common.number` is what the transfers know that by, until `common.ends`, when
+--- the addresses are looked up again.
 local core = require("neap.core")
 local curl = require("neap.proto.curl")
 local errors = require("neap.errors")
@@ -64,32 +66,32 @@ end
 --- The addresses of a name, in the time there is for connecting.
 local function addresses_of(plan, host, seconds)
   local names, family = plan.session._names, plan.opts.family
-  local ok, list, err = pcall(core.timeout, seconds, names.addresses, names, host, family)
+  local ok, list, ends = pcall(core.timeout, seconds, names.addresses, names, host, family)
   if not ok then
     if errors.code(list) ~= "TIMEOUT" then
       error(list, 0)
     end
-    err, list = list, nil
+    ends, list = list, nil
   end
   if not list then
-    return nil, unresolved(plan, err)
+    return nil, unresolved(plan, ends)
   end
-  return list
+  return list, ends
 end
 
---- Adds what libcurl has to know of a name.
+--- Adds what libcurl has to know of a name; until when that holds.
 local function add_addresses(plan, out, host, port, seconds)
-  local list, err = plan.session._names:known_addresses(host, plan.opts.family)
+  local list, ends = plan.session._names:known_addresses(host, plan.opts.family)
   if not list then
-    list, err = addresses_of(plan, host, seconds)
+    list, ends = addresses_of(plan, host, seconds)
   end
   if not list then
-    return nil, err
+    return nil, ends
   elseif list ~= "" then
     out.resolve = out.resolve or {}
     table.insert(out.resolve, ("+%s:%d:%s"):format(host, port, list))
   end
-  return true
+  return ends
 end
 
 --- The name to verify is another one than the host's.
@@ -104,22 +106,23 @@ local function rename(plan, out, name)
   table.insert(out.fields, "Host: " .. target.shown_host)
 end
 
---- Adds proxy and addresses.
+--- Adds proxy and addresses; until when they hold.
 local function add_route(plan, out, seconds)
-  local target = plan.target
+  local target, proxy_ends = plan.target, math.huge
   local via, err = proxy_of(plan)
   if err then
     return nil, err
   end
   if via then
     out.proxy, out.proxy_user, out.proxy_password = via.url, via.user, via.password
-    local ok
-    ok, err = add_addresses(plan, out, via.host, via.port, seconds)
-    if not ok or via.resolves then
-      return ok, err
+    proxy_ends, err = add_addresses(plan, out, via.host, via.port, seconds)
+    if not proxy_ends or via.resolves then
+      return proxy_ends, err
     end
   end
-  return add_addresses(plan, out, target.host, target.port, seconds)
+  local ends
+  ends, err = add_addresses(plan, out, target.host, target.port, seconds)
+  return ends and math.min(ends, proxy_ends), err
 end
 
 -- ---- TLS ------------------------------------------------------------------------
@@ -206,16 +209,13 @@ end
 --- What the transfer is told.
 local function options_of(plan)
   local opts = plan.opts
-  local left = left_of(plan)
-  local connect = opts.connect_timeout or CONNECT_TIMEOUT
   local out = {
     url = plan.target.text,
     method = plan.method,
     fields = plan.fields,
     version = http_version(plan),
     pipewait = plan.target.secure, -- for a connection that several requests can use
-    connect = left and math.min(connect, left) or connect,
-    deadline = left,
+    connect = opts.connect_timeout or CONNECT_TIMEOUT,
     first_byte = opts.first_byte_timeout,
     idle = opts.idle_timeout or IDLE_TIMEOUT,
     max_head = opts.max_header_size,
@@ -245,41 +245,75 @@ local Guard = {
   end,
 }
 
+--- A transfer for which all has to be said.
+local function begin_anew(plan)
+  local out, err = options_of(plan)
+  if not out then
+    return nil, err
+  end
+  local ends
+  local left = left_of(plan)
+  ends, err = add_route(plan, out, left and math.min(left, out.connect) or out.connect)
+  if not ends then
+    return nil, err
+  end
+  local common, session, number = plan.common, plan.session, 0
+  if common then
+    if core.now() >= common.ends then
+      session._plans = session._plans + 1
+      common.number, common.ends = session._plans, ends
+    end
+    number = common.number
+  end
+  local transfer = curl.transfer(session._pool)
+  transfer:start(out, plan.target.origin, number, left_of(plan), plan.opts.cookies == false)
+  return transfer
+end
+
+--- A transfer that has begun, or nil and an error.
+local function begin(plan)
+  local common = plan.common
+  if common and core.now() < common.ends then
+    local transfer = curl.begin(plan.session._pool, common.number, plan.target.origin, left_of(plan))
+    if transfer then
+      return transfer
+    end
+  end
+  if plan.target.secure and not package.preload["neap.tls"] then
+    return nil, reply.error(plan, "TLS", "connect", MISSING)
+  end
+  return begin_anew(plan)
+end
+
+--- The answer, once its head is there.
+local function answer(plan, transfer, feed)
+  local status, encoded, stage, text = transfer:head()
+  if not status then
+    return reply.failed(plan, feed, encoded, stage, text)
+  end
+  return reply.new(plan, transfer, feed, status, encoded)
+end
+
 --- Runs one request up to the head of its answer.
 ---@async
 ---@return neap.http.ClientResponse?
 ---@return neap.Error? err
 function exchange.run(plan)
-  if plan.target.secure and not package.preload["neap.tls"] then
-    return nil, reply.error(plan, "TLS", "connect", MISSING)
-  end
-  local out, ok, err
-  out, err = options_of(plan)
-  if not out then
+  local transfer, err = begin(plan)
+  if not transfer then
     return nil, err
   end
-  ok, err = add_route(plan, out, out.connect)
-  if not ok then
-    return nil, err
-  end
-  local transfer = curl.transfer(plan.session._pool, plan.opts.cookies == false)
-  transfer:start(out, plan.target.origin)
   local source = plan.source
   if not source or source.data then
-    local status, reason, version, text = transfer:head()
-    if not status then
-      return reply.failed(plan, nil, reason, version, text)
-    end
-    return reply.new(plan, transfer, nil, status, reason, version, text)
+    return answer(plan, transfer, false)
   end
-  local feed = upload.feed(transfer, source, plan.opts.progress)
-  local guard <close> = setmetatable({ feed = feed }, Guard)
-  local status, reason, version, text = transfer:head()
-  if not status then
-    return reply.failed(plan, feed, reason, version, text)
+  local guard <close> = setmetatable({ feed = upload.feed(transfer, source, plan.opts.progress) }, Guard)
+  local response
+  response, err = answer(plan, transfer, guard.feed)
+  if response then
+    guard.feed = nil
   end
-  guard.feed = nil
-  return reply.new(plan, transfer, feed, status, reason, version, text)
+  return response, err
 end
 
 return exchange

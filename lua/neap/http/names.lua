@@ -6,7 +6,7 @@ local eyeballs = require("neap.eyeballs")
 local names = {}
 
 --- Seconds that addresses are kept: the system tells no time to live.
-local KEPT = 60
+names.KEPT = 60
 local MAX_KEPT = 1000
 
 local Names = {}
@@ -29,7 +29,7 @@ function Names:keep(key, list)
   if not self.known[key] then
     self.count = self.count + 1
   end
-  self.known[key] = { list = list, ends = core.now() + KEPT }
+  self.known[key] = { list = list, ends = core.now() + names.KEPT }
 end
 
 --- The list of addresses, as libcurl takes them; nil if none is needed.
@@ -49,7 +49,7 @@ function Names:look_up(key, host, family)
   end
   local list = listed(addresses)
   self:keep(key, list)
-  return list
+  return list, core.now() + names.KEPT
 end
 
 local function key_of(host, family)
@@ -57,15 +57,16 @@ local function key_of(host, family)
 end
 
 --- The addresses of a host without a lookup: "" if libcurl needs none, nil if
---- they are not known.
+--- they are not known; and until when that holds.
 ---@return string? list
+---@return number? ends
 function Names:known_addresses(host, family)
   local known = self.known[key_of(host, family)]
   if known and core.now() < known.ends then
-    return known.list
+    return known.list, known.ends
   elseif is_known(host) then
     self:keep(key_of(host, family), "")
-    return ""
+    return "", core.now() + names.KEPT
   end
   return nil
 end
@@ -75,7 +76,7 @@ end
 ---@param host string
 ---@param family? "ipv4"|"ipv6"
 ---@return string? list
----@return neap.Error? err
+---@return number|neap.Error|nil ends  until when that holds, or why there is none
 function Names:addresses(host, family)
   local key = key_of(host, family)
   local task = self.pending[key]

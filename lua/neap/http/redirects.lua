@@ -59,7 +59,7 @@ local function next_plan(plan, response, location)
   if not where then
     return nil, reply.error(plan, "HTTP", "redirect", err.message)
   end
-  local new = setmetatable({ target = where }, { __index = plan })
+  local new = setmetatable({ target = where, common = false }, { __index = plan })
   new.method = next_method(plan.method, response.status)
   if where.origin ~= plan.target.origin then
     new.fields = without(new.fields, SECRET)
@@ -80,18 +80,20 @@ end
 ---@return neap.http.ClientResponse?
 ---@return neap.Error? err
 function redirects.follow(plan)
-  local most = plan.opts.redirects or MOST
-  local history = plan.history
+  local history
   while true do
     local response, err = exchange.run(plan)
     if not response then
       return nil, err
     end
-    local location = STATUSES[response.status] and most > 0 and response.headers:get("location")
+    local most = STATUSES[response.status] and (plan.opts.redirects or MOST) or 0
+    local location = most > 0 and response.headers:get("location")
     if not location then
+      response.history = history -- there is an empty one otherwise
       return response
     end
     drain(response)
+    history = history or {}
     if #history >= most then
       return nil, reply.error(plan, "HTTP", "redirect", ("more than %d redirects"):format(most))
     end

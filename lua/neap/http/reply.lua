@@ -65,10 +65,8 @@ reply.failed = failed
 
 --- How the body is encoded: a list of decompressors, the last coding first; nil
 --- if it is plain, or in what nobody here knows.
-local function decoders_of(text, opts)
-  if opts.compress == false or not text:lower():find("content-encoding:", 1, true) then
-    return nil
-  end
+local function decoders_of(transfer)
+  local _, _, text = transfer:lines()
   local fields = headers.adopt(http1.fields(text))
   local list = {}
   for coding in table.concat(fields:get_all("content-encoding"), ","):gmatch("[^,%s]+") do
@@ -84,20 +82,16 @@ end
 
 --- Of a transfer whose head has come.
 ---@return neap.http.ClientResponse
-function reply.new(plan, transfer, feed, status, reason, version, text)
-  local decoders = plan.method ~= "HEAD" and decoders_of(text, plan.opts)
+function reply.new(plan, transfer, feed, status, encoded)
+  local opts = plan.opts
+  local decoders = encoded and opts.compress ~= false and plan.method ~= "HEAD" and decoders_of(transfer)
   return setmetatable({
     status = status,
-    reason = reason,
-    ok = status >= 200 and status <= 299,
-    version = version,
-    url = plan.target.text,
-    history = plan.history,
-    _text = text,
     _plan = plan,
     _transfer = transfer,
-    _feed = feed or false,
+    _feed = feed,
     _decoders = decoders or false,
+    _plain = not decoders and not opts.progress, -- its bytes are handed on as they come
     -- what is absent would be looked for in the class each time
     _closed = false,
     _ended = false,
@@ -110,10 +104,31 @@ function reply.new(plan, transfer, feed, status, reason, version, text)
   }, Reply)
 end
 
+-- What is made when it is first asked for.
 local late = {}
 
+function late.ok(self)
+  return self.status >= 200 and self.status <= 299
+end
+
+function late.url(self)
+  return self._plan.target.text
+end
+
+function late.history()
+  return {}
+end
+
+function late.reason(self)
+  return (self._transfer:lines())
+end
+
+function late.version(self)
+  return (select(2, self._transfer:lines()))
+end
+
 function late.headers(self)
-  return headers.adopt(http1.fields(self._text))
+  return headers.adopt(http1.fields((select(3, self._transfer:lines()))))
 end
 
 function late.cookies(self)
@@ -184,13 +199,12 @@ end
 --- Some bytes as they were sent; nil at the end, or nil and an error.
 local function raw_piece(self, most)
   local piece, code, stage, text = self._transfer:read(most)
-  if piece then
-    note(self, #piece)
-    return piece
-  elseif code then
+  if code then
     return body_failed(self, code, stage, text)
+  elseif piece and not self._plain then
+    note(self, #piece)
   end
-  return nil
+  return piece
 end
 
 --- How many bytes may still come out of the decompressor.
@@ -262,6 +276,9 @@ end
 function methods.read(self, n)
   check_open(self)
   n = math.tointeger(n) or LARGE
+  if self._plain and not self._err then
+    return raw_piece(self, n)
+  end
   local rest = self._rest
   if not rest then
     local err
@@ -298,12 +315,11 @@ end
 
 local function whole(self)
   local max = self._plan.opts.max_body or reply.MAX_BODY
-  if self._decoders or self._rest or self._err or self._plan.opts.progress then
+  if not self._plain or self._err then
     return join(self, max)
   end
   local text, code, stage, what = self._transfer:all(max)
   if text then
-    self._came = self._came + #text
     return text
   elseif code == "LIMIT" then
     return too_large(self, max)

@@ -62,7 +62,6 @@ function retry.run(plan)
   end
   local settings = settings_of(option)
   for try = 1, settings.attempts do
-    plan.history = {}
     local response, err = redirects.follow(plan)
     if try == settings.attempts or not may_pass(settings, response, err) then
       return response, err

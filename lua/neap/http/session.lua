@@ -153,15 +153,11 @@ end
 
 local none = {}
 
---- What is to be done for a request; nil and an error if it cannot be.
-local function plan_of(self, method, text, given)
+--- What is to be done for a request to a target; nil and an error if it cannot
+--- be.
+local function plan_of(self, method, where, given)
   local opts = given or none
-  local where, err = target_of(self, text, opts.query)
-  if not where then
-    return nil, err
-  end
-  local source
-  source, err = upload.source(opts)
+  local source, err = upload.source(opts)
   if err then
     return nil, err
   elseif not source and WITH_BODY[method] then
@@ -181,9 +177,43 @@ local function plan_of(self, method, text, given)
     cookie = cookie_of(self, opts, cookie),
     source = source,
     deadline = all.timeout and core.now() + all.timeout or nil,
-    history = {},
     same_origin = true,
+    common = false,
   }
+end
+
+--- Whether a request is like others with its method and URL: it has no options,
+--- or a timeout alone.
+local function is_common(opts)
+  local first = next(opts)
+  return first == nil or first == "timeout" and next(opts, first) == nil
+end
+
+--- The plan of such a request, which is made once.
+local function common_plan(self, method, where, timeout)
+  local plan = where.plans[method]
+  if not plan then
+    local err
+    plan, err = plan_of(self, method, where, nil)
+    if not plan then
+      return nil, err
+    end
+    plan.deadline = nil
+    plan.common = not plan.source and { number = 0, ends = -math.huge }
+    where.plans[method], plan.meta = plan, { __index = plan }
+  end
+  timeout = timeout or self._opts.timeout
+  return timeout and setmetatable({ deadline = core.now() + timeout }, plan.meta) or plan
+end
+
+local function make_plan(self, method, text, opts)
+  local where, err = target_of(self, text, opts and opts.query)
+  if not where then
+    return nil, err
+  elseif not opts or is_common(opts) then
+    return common_plan(self, method, where, opts and opts.timeout)
+  end
+  return plan_of(self, method, where, opts)
 end
 
 local function check_open(self)
@@ -197,7 +227,7 @@ end
 function session.run(self, method, text, opts)
   core.checkwait()
   check_open(self)
-  local plan, err = plan_of(self, method, text, opts)
+  local plan, err = make_plan(self, method, text, opts)
   if not plan then
     return nil, err
   end
@@ -321,6 +351,7 @@ function session.make(opts)
     _names = names.new(),
     _targets = {},
     _ntargets = 0,
+    _plans = 0, -- how many have a number
     _closed = false,
   }, Session)
 end

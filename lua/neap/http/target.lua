@@ -15,6 +15,7 @@ local target = {}
 ---@field shown_host string  as a Host field has it
 ---@field user string?
 ---@field password string?
+---@field plans table  those that requests to it have in common, by method
 ---@field environment_proxy neap.http.Proxy|false|nil  once it is known
 
 local SCHEMES = { http = false, https = true }
@@ -73,6 +74,7 @@ function target.parse(text, query, base)
     origin = ("%s://%s:%d"):format(parts.scheme, host, port),
     shown = host .. ":" .. port,
     shown_host = shown_host,
+    plans = {},
     user = user and url.decode(user),
     password = password and url.decode(password),
   }
