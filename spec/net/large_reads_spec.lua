@@ -104,6 +104,45 @@ describe("a read that fills the buffer", function()
 end)
 
 describe("memory of large strings", function()
+  --- How often the collector comes round while so many blocks are read, each
+  --- of which becomes a string where it lies.
+  local function cycles_in(blocks, text)
+    local out, err = child.run(([[
+      local neap = require("neap")
+      local a, b = neap.net.pair()
+      local data, cycles = ("x"):rep(64 * 1024), 0
+      local function mark()
+        setmetatable({}, { __gc = function() cycles = cycles + 1 mark() end })
+      end
+      collectgarbage()
+      mark()
+      %s
+      for _ = 1, %d do
+        local sender = neap.spawn(a.write, a, data)
+        assert(b:readexactly(#data))
+        sender:await()
+      end
+      print(cycles)
+      a:abort() b:abort()
+    ]]):format(text, blocks))
+    assert.equal("", err)
+    return assert(tonumber(out), out)
+  end
+
+  it("does not bring the collector for each few in a small heap", function()
+    -- 16 MiB in a heap of some 200 KiB: it came 60 times
+    local cycles = cycles_in(256, "")
+
+    assert.is_true(cycles >= 2 and cycles < 20, cycles)
+  end)
+
+  it("does not start a collector that was stopped", function()
+    assert.equal(0, cycles_in(64, [[
+      collectgarbage("stop")
+      for i = 1, 100 do local _ = ("x"):rep(10000) .. i end
+    ]]))
+  end)
+
   it("that is kept for the next ones counts, and makes room at the limit", function()
     local out, err = child.run([[
       local function round(size)

@@ -14,7 +14,11 @@
 
 #include "core/host.h"
 
-enum { PROBE = 1024, MAX_HEAD = 64 };
+enum {
+  PROBE = 1024,
+  MAX_HEAD = 64,
+  QUIET = 3 * 1024 /* KiB; with a heap, what the allocator keeps of blocks */
+};
 
 size_t np_adopt_head(const np_host *h) { return h->pool_memory.string_head; }
 
@@ -30,8 +34,20 @@ static bool push_into(lua_State *L, np_pool *p, void *block, size_t size,
   return taken;
 }
 
+/* The next string of n bytes does not bring the collector closer while the
+ * heap is small: a heap of 300 KiB would be collected anew for each five
+ * strings, which costs more than to receive them. "A step of so many KiB" with
+ * a negative number is Lua's way to say that as much was freed; it must not
+ * wake a collector that was stopped. A limit of memory needs Lua's own pace. */
+static void ease(lua_State *L, const np_pool *p, size_t n) {
+  if (p->limit == 0 && lua_gc(L, LUA_GCCOUNT) < QUIET &&
+      lua_gc(L, LUA_GCISRUNNING))
+    lua_gc(L, LUA_GCSTEP, -(int)(n >> 10));
+}
+
 void np_adopt(lua_State *L, np_host *h, char *block, size_t n) {
   np_pool *p = &h->pool_memory;
+  ease(L, p, n);
   size_t head = p->string_head;
   if (!push_into(L, p, block, head + n + 1, block + head, n))
     np_free(h, block, head + n + 1);
