@@ -18,6 +18,29 @@ describe("JSON", function()
     assert.equal('{"-1234567890123456":1}', json.encode({ [-1234567890123456] = 1 }))
   end)
 
+  it("keeps what it reads", function()
+    for _, text in ipairs({
+      "[]", '{"list":[]}', "[[],[[]],1]", '{"a":{}}', '["[]","a\\"[]"]', "9223372036854775807",
+      "-9223372036854775808", "[12345678901234567,-12345678901234567]", '{"id":9007199254740993}',
+      '["12345678901234567"]', '{"12345678901234567":[]}', '["\\\\",[]]',
+    }) do
+      assert.equal(text, json.encode((json.decode(text))))
+    end
+    assert.equal(0, #json.decode("[ \n ]"))
+    assert.equal(9007199254740993, (json.decode(" 9007199254740993 ")))
+    assert.same({ 12345678901234568e0, 0.12345678901234567, 12345678901234567e3 },
+      (json.decode("[12345678901234567.0,0.12345678901234567,12345678901234567e3]")))
+    assert.equal(2.0 ^ 64, (json.decode("18446744073709551616")))
+  end)
+
+  it("says what is wrong in the text as it came", function()
+    for _, text in ipairs({ "[1", "[[],x]", "[12345678901234567", '["[]', "[0012345678901234567]", "[]]" }) do
+      local value, err = json.decode(text)
+      assert.same({ nil, "HTTP", 400 }, { value, err.code, err.status })
+    end
+    assert.is_truthy(select(2, json.decode("[[],x]")).message:find("character 5", 1, true))
+  end)
+
   it("is the same whoever writes it", function()
     local values = {
       "", "a\0\1\b\t\n\f\r\"\\/\127\u{e9}", true, false, 0, -1, 3.0, 1.5, -0.0, 1e14, {}, { {} },

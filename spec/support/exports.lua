@@ -143,8 +143,9 @@ exports.classes = {
 
 -- Classes whose objects no user has.
 exports.internal_classes = {
-  "ChannelWait", "Child", "Codec", "Compressor", "Decompressor", "Editor", "Gate", "HttpConnection",
-  "Guests", "HttpGroup", "Load", "Multi", "Notifier", "Pool", "Request", "Resolve", "Reverse", "Router",
+  "ChannelWait", "Child", "Codec", "Compressor", "Decompressor", "Editor", "FetchedFile", "Gate",
+  "Guests", "HttpConnection", "HttpGroup", "Load", "Multi", "Notifier", "Pool", "Request", "Resolve",
+  "Reverse", "Router",
   "Scope", "ThreadJob", "Transfer", "UdpSend", "WaitQueue", "Watchman", "WebSockets",
   "Workers",
 }

@@ -642,7 +642,9 @@ local Request = {}
 ---@return neap.Error? err  `LIMIT` for too large a body, `HTTP` for an invalid one
 function Request:text() end
 
---- The value of a body of JSON.
+--- The value of a body of JSON. Integers of 64 bits keep all their digits, other
+--- numbers are floats; null is `require("cjson").null`. An empty array is written as
+--- one again: its metatable has `__jsontype = "array"`.
 ---
 --- ```lua
 --- local app = http.app()
@@ -981,7 +983,9 @@ local ClientResponse = {}
 ---@return neap.Error? err
 function ClientResponse:text() end
 
---- The value of a body of JSON.
+--- The value of a body of JSON. Integers of 64 bits keep all their digits, other
+--- numbers are floats; null is `require("cjson").null`. An empty array is written as
+--- one again: its metatable has `__jsontype = "array"`.
 ---
 --- ```lua
 --- print(assert(http.get(site .. "/json")):json().sum) --> 42

@@ -114,7 +114,7 @@ function methods.text(self)
   return body.text(self)
 end
 
---- The value of a body of JSON; `json.null` of lua-cjson stands for null.
+--- The value of a body of JSON; `null` of lua-cjson stands for null.
 ---@async
 ---@param self neap.http.Request
 ---@return any value
