@@ -13,6 +13,10 @@ local function echo(stream)
   end
 end
 
+local function stream_readall(stream)
+  stream:readall()
+end
+
 local Closing = {
   __close = function(server)
     server[1]:close(0)
@@ -144,6 +148,34 @@ describe("a client", function()
       assert.equal("CN=localhost", second:peer_certificate().subject)
       second:close()
     end
+  end)
+
+  it("resumes a session of a server that reads and does not answer", function()
+    local _ <close>, port = serve(nil, stream_readall)
+    local context = assert(tls.context({ ca = certs.ca.cert }))
+
+    --- Connects by way of a relay, which sends on all that a settled client has
+    --- written at once: the end of its handshake together with a question.
+    local function ask()
+      local a, b = net.pair()
+      local plain <close> = assert(net.connect("127.0.0.1", port))
+      local beginning = neap.spawn(a.start_tls, a, { context = context, server_name = "localhost" })
+      plain:write(b:read())
+      b:write(plain:read())
+      assert.is_true(beginning:await())
+      a:write("question")
+      neap.testing.settle()
+      plain:write(b:read())
+      b:write(plain:read()) -- tickets, or else it waits
+      neap.testing.settle()
+      local resumed = a:tls_resumed()
+      a:abort()
+      b:abort()
+      return resumed
+    end
+
+    assert.is_false(neap.timeout(20, ask))
+    assert.is_true(neap.timeout(20, ask))
   end)
 
   it("resumes no session of a server of another name", function()

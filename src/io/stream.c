@@ -120,7 +120,7 @@ int np_stream_fail(lua_State *L, np_stream *s, int uv, const char *what) {
   if (s->wire && s->wire->cls->fault) {
     fault = s->wire->cls->fault(s->wire, uv, &code);
   }
-  describe(s, what, text, sizeof(text));
+  if (!fault) describe(s, what, text, sizeof(text));
   if (fault) {
     np_fail(L, code, "%s", fault);
   } else if (uv == UV_ETIMEDOUT) {

@@ -80,6 +80,7 @@ struct np_tls {
 
   /* writing */
   bool corked : 1;       /* records are put together in `out` */
+  bool held : 1;         /* `out` waits for more, or for `soon` */
   bool writing : 1;      /* a write of the user is under way */
   bool shut : 1;         /* shutdown was called */
   bool closing : 1;      /* close was called */
@@ -96,7 +97,7 @@ struct np_tls {
   np_tls_context *context;
   np_tls_context *chosen; /* by name, or NULL */
   np_timer deadline;      /* of the handshake, then of a close */
-  np_timer soon;          /* on_written is due */
+  np_timer soon;          /* on_written is due, or what is held */
   char *text;             /* why it failed; NP_TLS_TEXT bytes */
   const char *code;       /* of the error */
   int status;             /* what the user is told for it */
@@ -146,8 +147,11 @@ void np_tls_note_openssl(np_tls *t);
 
 /* Ciphertext lies here that the wire below has not taken. */
 static inline bool np_tls_is_blocked(const np_tls *t) {
-  return t->sending.base != NULL || t->out.base != NULL;
+  return t->sending.base != NULL || (t->out.base != NULL && !t->held);
 }
+
+/* Tries what was put together in `out`, in one write. */
+void np_tls_uncork(np_tls *t);
 
 /* Sends what OpenSSL has made and the wire below has not taken. */
 void np_tls_send_out(np_tls *t);
@@ -157,6 +161,9 @@ void np_tls_send_out(np_tls *t);
 void np_tls_encrypt_write(np_tls *t);
 void np_tls_go_on_writing(np_tls *t);
 void np_tls_on_soon(np_timer *timer);
+
+/* Starts the timer `soon`; 0 or an error. */
+int np_tls_start_soon(np_tls *t);
 
 /* close_notify, when all that was written is encrypted. */
 void np_tls_close_notify(np_tls *t);

@@ -1,11 +1,16 @@
 /*
  * tls_send.c: what goes down: OpenSSL's records, and the user's writes.
  *
- * Records are tried below at once, several of a large write together. What does
- * not go out is kept in `out`, and then nothing more is encrypted. Of records
- * that have not gone out whole, the user keeps the plaintext and is told that
- * it was not taken; the next write leaves out those `ahead` bytes. So a user counts right what is unsent, and a
- * peer that does not read is felt through both layers.
+ * Records are tried below at once, several of a large write together, and so
+ * are those of a flight of the handshake. A server's tickets are held for the
+ * answer to what came with the client's last flight, to the end of the turn at
+ * most.
+ *
+ * What does not go out is kept in `out`, and then nothing more is encrypted. Of
+ * records that have not gone out whole, the user keeps the plaintext and is told
+ * that it was not taken; the next write leaves out those `ahead` bytes. So a
+ * user counts right what is unsent, and a peer that does not read is felt
+ * through both layers.
  */
 #include <openssl/err.h>
 #include <string.h>
@@ -28,7 +33,7 @@ static int bio_write(BIO *bio, const char *data, int size) {
   np_host *h = t->base.host;
   size_t n = (size_t)size, sent = 0;
   BIO_clear_retry_flags(bio);
-  if (!t->corked && !np_tls_is_blocked(t) && !t->write_error) {
+  if (!t->corked && !t->held && !np_tls_is_blocked(t) && !t->write_error) {
     uv_buf_t piece = {.base = (char *)data, .len = n};
     ssize_t r = t->below->cls->try_write(t->below, &piece, 1);
     if (r < 0 && r != UV_EAGAIN) t->write_error = (int)r;
@@ -71,6 +76,7 @@ BIO_METHOD *np_tls_bio_method(void) {
 
 /* Sends what bio_write has kept. */
 void np_tls_send_out(np_tls *t) {
+  t->held = false;
   if (t->sending.base || !t->out.base) return;
   if (t->write_error) {
     release_buf(t, &t->out);
@@ -84,6 +90,16 @@ void np_tls_send_out(np_tls *t) {
     t->write_error = r;
     release_buf(t, &t->sending);
   }
+}
+
+void np_tls_uncork(np_tls *t) {
+  t->corked = t->held = false;
+  if (!t->out.base || t->sending.base || t->write_error) return;
+  uv_buf_t all = {.base = np_buf_data(&t->out), .len = np_buf_size(&t->out)};
+  ssize_t n = t->below->cls->try_write(t->below, &all, 1);
+  if (n < 0 && n != UV_EAGAIN) t->write_error = (int)n;
+  if (n > 0) np_buf_consume(&t->out, (size_t)n);
+  if (t->write_error || np_buf_size(&t->out) == 0) release_buf(t, &t->out);
 }
 
 /* ---- encrypting -------------------------------------------------------- */
@@ -100,17 +116,6 @@ static size_t encrypt(np_tls *t, const char *data, size_t n) {
   return done;
 }
 
-/* Tries the records that were put together, in one write. */
-static void uncork(np_tls *t) {
-  t->corked = false;
-  if (!t->out.base || t->sending.base || t->write_error) return;
-  uv_buf_t all = {.base = np_buf_data(&t->out), .len = np_buf_size(&t->out)};
-  ssize_t n = t->below->cls->try_write(t->below, &all, 1);
-  if (n < 0 && n != UV_EAGAIN) t->write_error = (int)n;
-  if (n > 0) np_buf_consume(&t->out, (size_t)n);
-  if (t->write_error || np_buf_size(&t->out) == 0) release_buf(t, &t->out);
-}
-
 /* Encrypts of the user's write as much as goes out. */
 void np_tls_encrypt_write(np_tls *t) {
   while (t->nplain > 0 && !np_tls_is_blocked(t) && !t->write_error &&
@@ -122,7 +127,7 @@ void np_tls_encrypt_write(np_tls *t) {
       t->plain += n;
       t->nplain -= n;
     }
-    uncork(t);
+    np_tls_uncork(t);
   }
   np_tls_send_out(t);
 }
@@ -141,7 +146,15 @@ void np_tls_close_notify(np_tls *t) {
   if (t->state != NP_TLS_DONE || t->write_error) return;
   ERR_clear_error();
   SSL_shutdown(t->ssl);
+  np_tls_uncork(t);
   np_tls_send_out(t);
+}
+
+int np_tls_start_soon(np_tls *t) {
+  np_host *h = t->base.host;
+  uint64_t now = np_now(h);
+  if (np_timer_running(&t->soon)) return 0;
+  return np_timer_start(h, &t->soon, now - (now < 1000000 ? now : 1000000));
 }
 
 /* Goes on with the user's write. Only from the loop. */
@@ -154,7 +167,13 @@ void np_tls_go_on_writing(np_tls *t) {
 
 void np_tls_on_soon(np_timer *timer) {
   np_tls *t = np_container_of(timer, np_tls, soon);
-  if (!t->closing) np_tls_go_on_writing(t);
+  if (t->closing) return;
+  if (t->held) np_tls_uncork(t);
+  if (t->writing) {
+    np_tls_go_on_writing(t);
+  } else {
+    np_tls_send_out(t);
+  }
 }
 
 /* The pieces of a write, as records: one that fills a record or is the last
@@ -207,7 +226,7 @@ ssize_t np_tls_try_write(np_wire *wire, const uv_buf_t *bufs, unsigned n) {
       if (size > 0 && encrypt(t, data, size) == 0) break;
       batch += size;
     }
-    uncork(t);
+    np_tls_uncork(t);
     if (write_status(t) < 0) return write_status(t);
     if (np_tls_is_blocked(t)) {
       t->ahead = batch;
@@ -221,16 +240,13 @@ ssize_t np_tls_try_write(np_wire *wire, const uv_buf_t *bufs, unsigned n) {
 
 int np_tls_write(np_wire *wire, const char *data, size_t n) {
   np_tls *t = of_wire(wire);
-  np_host *h = t->base.host;
   if (write_status(t) < 0) return write_status(t);
   t->plain = data + t->ahead;
   t->nplain = n - t->ahead;
   t->ahead = 0;
   t->writing = true;
   if (t->state == NP_TLS_DONE) np_tls_encrypt_write(t);
-  if (!write_is_done(t) || np_timer_running(&t->soon)) return 0;
-  uint64_t now = np_now(h);
-  return np_timer_start(h, &t->soon, now - (now < 1000000 ? now : 1000000));
+  return write_is_done(t) ? np_tls_start_soon(t) : 0;
 }
 
 size_t np_tls_unsent(np_wire *wire) {

@@ -141,7 +141,7 @@ static void read_plain(np_tls *t) {
     }
     if (t->closing) return;
   } while (r == SSL_ERROR_NONE);
-  np_tls_send_out(t);  // a key update is answered
+  if (!t->held) np_tls_send_out(t);  // a key update is answered
   if (t->state == NP_TLS_FAILED) {
     tell_failure(t);
   } else if (r == SSL_ERROR_ZERO_RETURN) {
@@ -156,7 +156,6 @@ static void handshake_done(np_tls *t) {
   np_timer_stop(t->base.host, &t->deadline);
   if (t->writing) np_tls_encrypt_write(t);
   if (t->shut && t->nplain == 0) np_tls_close_notify(t);
-  if (!t->started && !t->client) stop_below(t);
 }
 
 /* The server must be asked which context the name has: what came waits. */
@@ -170,10 +169,18 @@ static void ask(np_tls *t) {
   t->nfeed = 0;
 }
 
-/* As far as it goes; the user is not told. */
+/* As far as it goes; the user is not told. A server's last records may be held:
+ * see release_held. */
 void np_tls_shake(np_tls *t) {
   ERR_clear_error();
+  t->corked = true;
   int r = SSL_do_handshake(t->ssl);
+  t->held = r == 1 && !t->client;
+  if (t->held) {
+    t->corked = false;
+  } else {
+    np_tls_uncork(t);
+  }
   int error = r == 1 ? SSL_ERROR_NONE : SSL_get_error(t->ssl, r);
   if (error == SSL_ERROR_SSL || error == SSL_ERROR_SYSCALL) {
     np_tls_note_openssl(t);
@@ -182,6 +189,16 @@ void np_tls_shake(np_tls *t) {
   } else if (r == 1) {
     handshake_done(t);
   }
+  if (!t->held) np_tls_send_out(t);
+}
+
+/* What is held: tickets and, in TLS 1.2, the end of the handshake. If bytes for
+ * the user have come already, the answer is likely to be written in this turn,
+ * and goes out with them. */
+static void release_held(np_tls *t) {
+  if (!t->held || t->closing) return;
+  if (t->delivered && np_tls_start_soon(t) == 0) return;
+  np_tls_uncork(t);
   np_tls_send_out(t);
 }
 
@@ -194,7 +211,10 @@ void np_tls_advance(np_tls *t, const char *data, size_t n) {
     if (t->state == NP_TLS_FAILED) tell_failure(t);
   }
   if (t->state == NP_TLS_DONE) read_plain(t);
-  if (shook && t->state == NP_TLS_DONE && !t->closing) np_tls_go_on_writing(t);
+  if (shook && t->writing && t->state == NP_TLS_DONE && !t->closing) {
+    np_tls_go_on_writing(t);
+  }
+  release_held(t);
   if (shook && t->state != NP_TLS_SHAKING) tell_ready(t);
   t->nfeed = 0;
 }
