@@ -27,9 +27,9 @@ local function start(name, seconds, err)
 end
 
 local tasks = {
-  start("slow", 0.06),
-  start("fast", 0.02),
-  start("middle", 0.04, "it broke"),
+  start("slow", 0.3),
+  start("fast", 0.1),
+  start("middle", 0.2, "it broke"),
 }
 
 for _, when in ipairs { "first", "all" } do
