@@ -51,6 +51,10 @@ return {
     "core/waitq.c:settle_class", "a turn",
     "local q = neap.sync.queue() while true do q:put(1) q:get() end",
   },
+  {
+    "core/waitq.c:true_class", "a turn",
+    udp .. "while true do s:send('x', '127.0.0.1', port) end",
+  },
   { "core/gate.c:gate_class", "permit", "local l = neap.sync.lock() l:acquire() l:acquire()" },
   {
     "core/task.c:cancelled_class", "a turn, being cancelled",

@@ -148,10 +148,17 @@ static bool settle_cancel(np_wait *w) {
 static const np_wait_class settle_class = {
     .name = "a turn", .cancel = settle_cancel, .finish = settle_finish};
 
-int np_settle_true(lua_State *L, np_host *h) {
-  lua_settop(L, 0);
+static int true_finish(lua_State *L, np_wait *w) {
+  (void)w;
   lua_pushboolean(L, true);
-  return np_settle(L, h, &h->current->own.wait, &settle_class);
+  return 1;
+}
+
+static const np_wait_class true_class = {
+    .name = "a turn", .cancel = settle_cancel, .finish = true_finish};
+
+int np_settle_true(lua_State *L, np_host *h) {
+  return np_settle(L, h, &h->current->own.wait, &true_class);
 }
 
 static int settle(lua_State *L) {
