@@ -57,6 +57,23 @@ describe("SIGINT while a script computes", function()
     assert.equal(130, code)
   end)
 
+  for _, name in ipairs({ "INT", "TERM" }) do
+    it("ends it also where tasks are preempted, by SIG" .. name, function()
+      local out, _, code = child.run_as("timeout -k 1 20 %s", ([[
+        local neap = require "neap"
+        assert(require("neap.core").set_limits { preempt = 0.005 })
+        local pid = neap.process.id()
+        local guard <close> = setmetatable({}, { __close = function() print "closed" end })
+        local other = neap.spawn(function() while true do end end)
+        io.popen(("sleep 0.1; kill -%s %%d 2>/dev/null"):format(pid))
+        while true do end
+      ]]):format(name))
+
+      assert.equal("closed\n", out)
+      assert.equal(name == "INT" and 130 or 143, code)
+    end)
+  end
+
   it("raises it again and again", function()
     local out, _, code = run([[
       interrupt("INT", 0.05)

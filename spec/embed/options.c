@@ -416,44 +416,6 @@ static void ignores_the_environment_when_asked(void) {
   neap_free(host);
 }
 
-static void limits_time(void) {
-  neap_options o = defaults();
-  o.time_limit = 0.05;
-  neap_host *host = check_open(&o);
-  CHECK_EQ(check_run(host, "local neap = require('neap') "
-                           "neap.spawn(function() other = true end) "
-                           "neap.sleep(0) "
-                           "while true do pcall(function() while true do end "
-                           "end) end"),
-           NEAP_ESCRIPT);
-  CHECK_HAS(neap_error_text(host), "script:1:");
-  CHECK(check_true(host, "return other"));
-  neap_free(host);
-}
-
-static void limits_memory(void) {
-  neap_options o = defaults();
-  o.memory_limit = 8 << 20;
-  neap_host *host = check_open(&o);
-  CHECK_EQ(check_run(host, "local t = {} while true do t[#t + 1] = "
-                           "('x'):rep(1000) .. #t end"),
-           NEAP_ESCRIPT);
-  CHECK_HAS(neap_error_text(host), "not enough memory");
-  check_script(host, "collectgarbage() return 1");
-  neap_free(host);
-}
-
-static void limits_tasks(void) {
-  neap_options o = defaults();
-  o.max_tasks = 10;
-  neap_host *host = check_open(&o);
-  check_script(host, "local neap = require('neap') local e "
-                     "for i = 1, 20 do local ok, err = pcall(neap.spawn, "
-                     "neap.sleep, 0) if not ok then e = err end end "
-                     "assert(neap.error_code(e) == 'LIMIT')");
-  neap_free(host);
-}
-
 static const check_case cases[] = {
     {"refuses options of another ABI", refuses_another_abi},
     {"takes a larger struct whose rest is unused", takes_a_larger_struct},
@@ -479,9 +441,6 @@ static const check_case cases[] = {
     {"closes by force what outlives the grace", ends_by_force},
     {"ignores SIGPIPE when asked", ignores_sigpipe_when_asked},
     {"ignores the environment when asked", ignores_the_environment_when_asked},
-    {"limits memory", limits_memory},
-    {"limits time", limits_time},
-    {"limits tasks", limits_tasks},
     {NULL, NULL}};
 
 int main(int argc, char **argv) { return check_main(argc, argv, cases); }

@@ -10,7 +10,7 @@ local function run(command)
   return output, pipe:close()
 end
 
-for _, program in ipairs({ "drive", "future", "misuse", "options", "spawn" }) do
+for _, program in ipairs({ "drive", "future", "limits", "misuse", "options", "spawn" }) do
   local path = ("%s/embed/%s"):format(build, program)
   local names = {}
   for name in run(path .. " list"):gmatch("[^\n]+") do
