@@ -107,7 +107,7 @@ void np_tls_uncork(np_tls *t) {
 /* Bytes of a record; 0: it failed. */
 static size_t encrypt(np_tls *t, const char *data, size_t n) {
   size_t done = 0;
-  ERR_clear_error();
+  np_tls_clear_errors();
   if (n > NP_TLS_RECORD) n = NP_TLS_RECORD;
   if (SSL_write_ex(t->ssl, data, n, &done) != 1) {
     np_tls_note_openssl(t);

@@ -106,17 +106,18 @@ static const char *tls_fault(np_wire *wire, int status, const char **code) {
 /* ---- decrypting -------------------------------------------------------- */
 
 /* Reads what there is, at most NP_READ_SIZE bytes; the result of the last
- * SSL_get_error. */
+ * SSL_get_error. OpenSSL is not asked where it has nothing left to look at. */
 static int decrypt(np_tls *t, char *buf, size_t *size) {
   size_t n = 0, got;
   int r = SSL_ERROR_NONE;
-  ERR_clear_error();
-  while (n < NP_READ_SIZE) {
+  np_tls_clear_errors();
+  while (n < NP_READ_SIZE && r == SSL_ERROR_NONE) {
     if (SSL_read_ex(t->ssl, buf + n, NP_READ_SIZE - n, &got) != 1) {
       r = SSL_get_error(t->ssl, 0);
-      break;
+    } else {
+      n += got;
+      if (t->nfeed == 0 && !SSL_has_pending(t->ssl)) r = SSL_ERROR_WANT_READ;
     }
-    n += got;
   }
   *size = n;
   return r;
