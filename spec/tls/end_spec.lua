@@ -116,6 +116,31 @@ local function talk()
 end
 ]]
 
+--- A program that talks with both versions, resumes, fails, and ends in order.
+local EVERYTHING = [[
+local cert, key, ca = ...
+local neap = require("neap")
+local server = assert(neap.net.serve("127.0.0.1", 0, function(stream)
+  for data in stream:chunks() do
+    stream:write(data)
+  end
+end, { tls = { cert = cert, key = key, sni = { localhost = { cert = cert, key = key, alpn = { "x" } } } } }))
+local port = server:address().port
+local function talk(version)
+  local opts = { ca = ca, max_version = version, alpn = { "x" }, server_name = "localhost" }
+  local stream <close> = assert(neap.net.connect("127.0.0.1", port, { tls = opts }))
+  stream:write(("x"):rep(100000))
+  stream:readexactly(100000)
+  print(stream:tls_version(), stream:tls_resumed(), stream:alpn(), stream:peer_certificate().subject)
+end
+for _, version in ipairs({ "1.2", "1.3", "1.2", "1.3" }) do
+  talk(version)
+end
+print(select(2, neap.net.connect("127.0.0.1", port, { tls = { ca = ca, server_name = "other" } })).code)
+server:close(0)
+server:wait_closed()
+]]
+
 describe("TLS", function()
   local paths = { certs.server.cert, certs.server.key, certs.ca.cert }
 
@@ -132,5 +157,20 @@ describe("TLS", function()
   it("works in a host that a program embeds", function()
     local named = ("local cert, key, ca = %q, %q, %q\n"):format(table.unpack(paths))
     expect_talk(child.run_embedded("slow_system", ECHO:gsub("^[^\n]*\n", named) .. "talk()"))
+  end)
+
+  local sanitized = (os.getenv("NEAP_BUILD") or ""):find("asan", 1, true)
+  if sanitized or not os.execute("command -v valgrind >/dev/null") then
+    return
+  end
+
+  it("leaves nothing under valgrind", function()
+    local out, err, code = child.run_as("timeout -k 1 100 valgrind -q --error-exitcode=9 --leak-check=full "
+      .. "--show-leak-kinds=definite,indirect %s", EVERYTHING, table.unpack(paths))
+
+    assert.equal("", err)
+    assert.equal("1.2\tfalse\tx\tCN=localhost\n1.3\tfalse\tx\tCN=localhost\n"
+      .. "1.2\ttrue\tx\tCN=localhost\n1.3\ttrue\tx\tCN=localhost\nTLS\n", out)
+    assert.equal(0, code)
   end)
 end)
