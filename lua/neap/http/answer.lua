@@ -182,6 +182,13 @@ local function send_events(context, res)
   return finish(context)
 end
 
+local no_options = {} -- one table: what is made of it is kept
+
+--- What is said of a request whose handler fails.
+local function failure_of(req)
+  return ("request %s: %s %s failed"):format(req.id, req.method, req.path)
+end
+
 local function send_websocket(context, res)
   local conn, req = context.conn, context.req
   local stream, ws = conn:stream(), res.websocket
@@ -195,14 +202,14 @@ local function send_websocket(context, res)
     res.status = 501
     return send_text(context, res, "501 Not Implemented\n", TYPES.text)
   end
-  local sockets = context.server._sockets
   conn:detach()
   context.sent = 0
-  res.status = websocket.accept(req, stream, function(socket, ...)
-    sockets[socket] = true
-    local _ <close> = setmetatable({}, { __close = function() sockets[socket] = nil end })
-    return ws.fn(socket, ...)
-  end, ws.opts) or 101
+  local open, status = websocket.upgrade(req, stream, ws.opts or no_options)
+  res.status = status or 101
+  if open then
+    context.server._sockets[open] = true
+    req._link.socket = { open, ws.fn, failure_of(req), req }
+  end
   return false
 end
 
@@ -250,9 +257,9 @@ local function client_status(req, err)
   return nil
 end
 
-local function report(req, failure)
+local function report(message, failure)
   core.report({
-    message = ("request %s: %s %s failed"):format(req.id, req.method, req.path),
+    message = message,
     error = failure.error,
     traceback = failure.traceback,
     handler = true,
@@ -274,7 +281,7 @@ local function send_failure(context, failure)
   if context.failure and err == context.failure then
     return false, err -- the client is gone, and the handler gave up
   elseif not status then
-    report(req, failure)
+    report(failure_of(req), failure)
   end
   if conn:answered() then
     conn:stream():abort()
@@ -331,6 +338,24 @@ function answer.send(req, ok, result)
     server._log(req, link.conn:stream(), context.status, context.sent)
   end
   return sent, err
+end
+
+--- Lets the handler of a WebSocket talk, until it ends: `socket` is the list of
+--- the WebSocket, the handler, what to say if that fails, and the request. This
+--- holds the request no longer than the handler does.
+---@async
+---@param socket table
+function answer.talk(socket)
+  local ws = socket[1]
+  local ok, failure = xpcall(socket[2], on_error, ws, table.remove(socket))
+  local err = not ok and unwrap(failure.error)
+  local _, raised = require("neap.websocket").leave(ws, ok, err)
+  if raised and errors.is_cancelled(err) then
+    core.checkwait() -- raises if it is this task that was cancelled
+  end
+  if raised then
+    report(socket[3], failure)
+  end
 end
 
 return answer

@@ -183,6 +183,7 @@ end
 ---@field conn table  reads bodies and writes answers, whatever the wire
 ---@field req neap.http.Request?  the one that is being answered
 ---@field cleanup function?  what to do after that
+---@field socket table?  the WebSocket that the connection became: see `answer.talk`
 
 --- A request of what a connection has read.
 ---@param link neap.http.Link

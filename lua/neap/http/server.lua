@@ -221,13 +221,14 @@ end
 
 --- All requests of a connection: what a handler raises is answered, and the next
 --- request is read. (An idle connection is a task that is parked in here: each
---- local and each call costs memory.)
-local function serve_connection(self, stream)
+--- local and each call costs memory.) Returns the WebSocket that it became.
+local function serve_http(self, stream)
   local conn <close> = self._group:accept(stream)
   if is_full(self) then
     conn:last()
     refuse(self, conn, 503, "too many connections")
-    return linger(conn, stream)
+    linger(conn, stream)
+    return nil
   end
   local link = { server = self, conn = conn, req = nil, cleanup = nil }
   while true do
@@ -240,9 +241,19 @@ local function serve_connection(self, stream)
     if ended and status then
       refuse(self, conn, status, text)
     end
-    if ended then
-      return lingers and linger(conn, stream)
+    if ended and lingers then
+      linger(conn, stream)
     end
+    if ended then
+      return link.socket
+    end
+  end
+end
+
+local function serve_connection(self, stream)
+  local socket = serve_http(self, stream)
+  if socket then
+    return answer.talk(socket) -- nothing of the request is left on the stack
   end
 end
 
@@ -251,7 +262,7 @@ end
 ---@class neap.http.Server
 ---@field package _net neap.Server
 ---@field package _group table  the connections
----@field package _sockets table<table, true>  open WebSockets
+---@field package _sockets table<table, true>  WebSockets, open ones among them
 local Server = { __name = "HttpServer" }
 Server.__index = Server
 
@@ -328,7 +339,7 @@ local function make(app, opts)
     _max_connections = opts.max_connections or server.MAX_CONNECTIONS,
     _compress = opts.compress ~= false,
     _log = opts.access_log and require("neap.http.log").new(opts.access_log) or nil,
-    _sockets = {},
+    _sockets = setmetatable({}, { __mode = "k" }),
   }, Server)
 end
 

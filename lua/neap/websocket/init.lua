@@ -20,15 +20,48 @@ end
 
 -- ---- the server ----------------------------------------------------------------
 
+--- Answers a request for a WebSocket: opens it if it is one that can be granted,
+--- and refuses it otherwise.
+---@async
+---@param req { method: string, version: string, headers: neap.http.Headers }
+---@param stream neap.Stream
+---@param opts neap.WebSocketAcceptOptions  checked
+---@return neap.WebSocket? ws
+---@return integer? status  of the answer
+---@return neap.Error? err  what broke the connection
+function websocket.upgrade(req, stream, opts)
+  local answer, agreement, status = handshake.answer(req, opts)
+  local ok, err = stream:write(answer)
+  if not ok then
+    return nil, nil, err
+  elseif not agreement then
+    return nil, status
+  end
+  local ws = open(stream, options.of_server(opts), agreement)
+  if opts.on_open then
+    opts.on_open(ws)
+  end
+  return ws, status
+end
+
 --- Ends the connection as the handler ended, and waits until it is gone; the
---- stream belongs to the reader until then.
-local function leave(ws, ok, err)
+--- stream belongs to the reader until then. Gives what broke it, and whether
+--- what the handler raised is another error.
+---@async
+---@param ws neap.WebSocket
+---@param ok boolean
+---@param err any  what the handler raised
+---@return neap.Error? failure
+---@return boolean raised
+function websocket.leave(ws, ok, err)
   if ok then
     ws:close()
   else
     ws:close(errors.is_cancelled(err) and 1001 or 1011)
   end
   core.shield(ws.wait_closed, ws)
+  local failure = connection.failure(ws)
+  return failure, not ok and (failure == nil or err ~= failure)
 end
 
 --- Answers a request for a WebSocket: runs `fn(ws, req)` if it is one that can
@@ -47,21 +80,14 @@ end
 function websocket.accept(req, stream, fn, opts)
   args.callable("accept", 3, fn, 3)
   opts = args.options("accept", 4, opts, options.accept)
-  local answer, agreement, status = handshake.answer(req, opts)
-  local ok, err = stream:write(answer)
-  if not ok then
-    return nil, err
-  elseif not agreement then
-    return status
+  local ws, status, err = websocket.upgrade(req, stream, opts)
+  if not ws then
+    return status, err
   end
-  local ws = open(stream, options.of_server(opts), agreement)
-  if opts.on_open then
-    opts.on_open(ws)
-  end
+  local ok, failure, raised
   ok, err = pcall(fn, ws, req)
-  leave(ws, ok, err)
-  local failure = connection.failure(ws)
-  if not ok and (failure == nil or err ~= failure) then
+  failure, raised = websocket.leave(ws, ok, err)
+  if raised then
     error(err, 0)
   end
   return status, failure

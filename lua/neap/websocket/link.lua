@@ -38,7 +38,7 @@ local next_frame = proto.codec(false, 0, 0, false).next
 ---@field held integer  bytes in it
 ---@field full boolean?  the reader waits for room
 ---@field receivers table
----@field room table
+---@field room table?  of the reader, made when it first waits
 ---@field pongs table<string, neap.Future>?  pings that are waited for
 ---@field goodbye string?  the payload of the close frame to send
 ---@field answered boolean?  the peer's close frame has come
@@ -95,6 +95,7 @@ local function deliver(self, item, size)
   self.held = self.held + size
   while is_full(self) and not self.ended do
     self.full = true
+    self.room = self.room or core.waitq()
     park(self.room, "websocket inbox")
   end
 end
@@ -381,7 +382,6 @@ function link.new(stream, options, pack)
     tail = 1,
     held = 0,
     receivers = core.waitq(),
-    room = core.waitq(),
   }
   self.task = core.spawn(run, self)
   self.task:set_daemon(true)
