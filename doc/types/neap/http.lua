@@ -913,7 +913,8 @@ function Session:options(url, opts) end
 ---@return neap.Error? err
 function Session:request(request) end
 
---- Opens a WebSocket, with the session's fields and TLS.
+--- Opens a WebSocket, with the session's base URL, fields, credentials, cookies,
+--- TLS and timeout. It goes through no proxy.
 ---
 --- ```lua
 --- local session <close> = http.session()

@@ -279,24 +279,16 @@ function Session:request(...)
   return session.run(self, session.split(opts))
 end
 
---- Opens a WebSocket, with the session's fields and TLS.
+--- Opens a WebSocket, with the session's base URL, fields, credentials, cookies,
+--- TLS and timeout. It goes through no proxy.
 ---@async
 ---@overload async fun(self, url: string, opts?: neap.WebSocketConnectOptions): neap.WebSocket?, neap.Error?
 function Session:websocket(...)
   local text, opts = ...
   text = args.string("websocket", 1, text, select("#", ...))
-  if opts ~= nil then
-    args.table("websocket", 2, opts, select("#", ...))
-  end
   check_open(self)
-  local all = { tls = self._opts.tls, headers = self._opts.headers }
-  for name, value in pairs(opts or none) do
-    all[name] = value
-  end
-  return require("neap.websocket").connect(text, all)
+  return require("neap.http.session_websocket").connect(self, text, opts)
 end
-
-local COOKIE = { "domain", "subdomains", "path", "secure", "expires", "name", "value" }
 
 --- The cookies that servers have set.
 ---@return table[] cookies  { name =, value =, domain =, path =, secure =, expires = }
@@ -304,14 +296,8 @@ function Session:cookies()
   check_open(self)
   local list = {}
   for _, line in ipairs(self._pool:cookies()) do
-    local cookie, i = {}, 0
-    for field in (line .. "\t"):gmatch("([^\t]*)\t") do
-      i = i + 1
-      cookie[COOKIE[i] or i] = field
-    end
-    cookie.domain = cookie.domain:gsub("^#HttpOnly_", ""):gsub("^%.", "")
-    cookie.secure, cookie.subdomains = cookie.secure == "TRUE", nil
-    cookie.expires = cookie.expires ~= "0" and tonumber(cookie.expires) or nil
+    local cookie = require("neap.http.session_websocket").cookie_of(line)
+    cookie.subdomains = nil
     list[#list + 1] = cookie
   end
   return list
