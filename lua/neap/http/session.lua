@@ -167,6 +167,9 @@ local function plan_of(self, method, where, given)
   for name, value in pairs(opts) do
     all[name] = value
   end
+  if all.progress and source and source.data and source.data ~= "" then
+    source = upload.in_pieces(source)
+  end
   local fields, cookie = fields_of(self, opts, source)
   return {
     session = self,

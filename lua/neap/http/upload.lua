@@ -208,6 +208,25 @@ function upload.source(opts)
   return nil
 end
 
+--- The same body piece by piece, so that its progress can be told.
+---@param source neap.http.Source  with `data`
+---@return neap.http.Source
+function upload.in_pieces(source)
+  local data = source.data
+  return {
+    open = function()
+      local at = 1
+      return function()
+        local piece = data:sub(at, at + PIECE - 1)
+        at = at + #piece
+        return piece ~= "" and piece or nil
+      end
+    end,
+    length = #data,
+    type = source.type,
+  }
+end
+
 -- ---- giving it to a transfer ----------------------------------------------------
 
 local function wrong_length(length, sent)
