@@ -35,6 +35,10 @@ static np_bufpool *get_pool(np_host *h) {
   return h->buffers = pool;
 }
 
+static size_t record_size(const np_bufpool *pool) {
+  return pool->head + NP_RECORD_SIZE + 1;
+}
+
 static char *take(np_host *h, np_shelf *s) {
   np_shelf_block *b = s->first;
   if (!b) return np_alloc(h, s->size);
@@ -63,20 +67,36 @@ char *np_bufpool_make_shared(np_host *h) {
   return pool->shared;
 }
 
+char *np_bufpool_record(np_host *h) {
+  np_bufpool *pool = get_pool(h);
+  if (!pool) return NULL;
+  if (pool->record) return pool->record;
+  char *base = np_alloc(h, record_size(pool));
+  if (base) pool->record = base + pool->head;
+  return pool->record;
+}
+
+/* b gets one of the loop's buffers, in which n bytes lie. */
+static void take_over(np_buf *b, char **from, size_t head, size_t size,
+                      size_t n) {
+  *b = (np_buf){
+      .base = *from - head, .capacity = size, .head = head, .tail = head + n};
+  *from = NULL;
+}
+
 int np_bufpool_append(np_host *h, np_buf *b, char *data, size_t n) {
   np_bufpool *pool = get_pool(h);
   if (!pool) return UV_ENOMEM;
-  if (b->base || (n > SMALL_SIZE && data != pool->shared) ||
-      (n > SMALL_SIZE && n < ADOPT_SIZE)) {
-    return np_buf_append(b, data, n, h->alloc, h->alloc_ud);
-  }
-  if (n > SMALL_SIZE) {
-    *b = (np_buf){.base = data - pool->head,
-                  .capacity = pool->large.size,
-                  .head = pool->head,
-                  .tail = pool->head + n};
-    pool->shared = NULL;
+  if (!b->base && data == pool->shared && n >= ADOPT_SIZE) {
+    take_over(b, &pool->shared, pool->head, pool->large.size, n);
     return 0;
+  }
+  if (!b->base && data == pool->record && n == NP_RECORD_SIZE) {
+    take_over(b, &pool->record, pool->head, record_size(pool), n);
+    return 0;
+  }
+  if (b->base || n > SMALL_SIZE) {
+    return np_buf_append(b, data, n, h->alloc, h->alloc_ud);
   }
   char *base = take(h, &pool->small);
   if (!base) return UV_ENOMEM;
@@ -127,6 +147,7 @@ void np_bufpool_close(np_host *h) {
   clear(h, &pool->small);
   clear(h, &pool->large);
   if (pool->shared) np_free(h, pool->shared - pool->head, pool->large.size);
+  if (pool->record) np_free(h, pool->record - pool->head, record_size(pool));
   np_free(h, pool, sizeof(*pool));
   h->buffers = NULL;
 }

@@ -16,7 +16,10 @@
 typedef struct np_bufpool np_bufpool;
 typedef struct np_shelf_block np_shelf_block;
 
-enum { NP_READ_SIZE = 64 * 1024 };
+enum {
+  NP_READ_SIZE = 64 * 1024,
+  NP_RECORD_SIZE = 16 * 1024 /* most that a record of TLS holds */
+};
 
 /* Free blocks of one size, linked through their first word. */
 typedef struct np_shelf {
@@ -30,6 +33,7 @@ typedef struct np_shelf {
 struct np_bufpool {
   char *shared; /* the loop's buffer behind its head; NULL after a stream took
                     it over */
+  char *record; /* likewise, of NP_RECORD_SIZE bytes */
   size_t head;
   np_shelf small, large;
 };
@@ -44,8 +48,12 @@ static inline char *np_bufpool_shared(np_host *h) {
   return np_bufpool_make_shared(h);
 }
 
-/* Appends n bytes at `data` to b. If they fill much of the loop's own buffer
- * and b is empty, b takes that buffer over. 0 or UV_ENOMEM (b unchanged). */
+/* The same for NP_RECORD_SIZE bytes, where nothing larger comes at a time. */
+char *np_bufpool_record(np_host *h);
+
+/* Appends n bytes at `data` to b. If they fill much of the loop's own buffer,
+ * or all of that for records, and b is empty, b takes that buffer over. 0 or
+ * UV_ENOMEM (b unchanged). */
 int np_bufpool_append(np_host *h, np_buf *b, char *data, size_t n);
 
 /* Takes the loop's buffer out of use if `data` is it: what lies in it stays,
@@ -53,10 +61,11 @@ int np_bufpool_append(np_host *h, np_buf *b, char *data, size_t n);
 bool np_bufpool_lend(np_host *h, char *data);
 void np_bufpool_return(np_host *h, char *data);
 
-/* Whether all of b is one large buffer that is full, which np_adopt can take. */
+/* Whether all of b is one such buffer that is full, which np_adopt can take. */
 static inline bool np_bufpool_is_string(const np_host *h, const np_buf *b) {
-  return np_buf_size(b) == NP_READ_SIZE && h->buffers->head > 0 &&
-         b->head == h->buffers->head && b->capacity == h->buffers->large.size;
+  size_t n = np_buf_size(b), head = h->buffers->head;
+  return (n == NP_READ_SIZE || n == NP_RECORD_SIZE) && head > 0 &&
+         b->head == head && b->capacity == head + n + 1;
 }
 
 /* Takes the memory of b back; b is empty afterwards. */

@@ -72,7 +72,8 @@ void np_stream_consume(np_stream *s, size_t n) {
 
 void np_stream_take(lua_State *L, np_stream *s, size_t n) {
   np_host *h = s->base.host;
-  if (n == NP_READ_SIZE && np_bufpool_is_string(h, &s->in)) {
+  if (n >= NP_RECORD_SIZE && n == np_buf_size(&s->in) &&
+      np_bufpool_is_string(h, &s->in)) {
     char *block = s->in.base;
     s->in = (np_buf){0};
     np_adopt(L, h, block, n);

@@ -3,7 +3,7 @@
  *
  * Reading: what comes from below is fed to OpenSSL where it lies, and is
  * decrypted until nothing whole is left, so OpenSSL keeps part of a record at
- * most. The plaintext goes into the loop's read buffer, which a stream may
+ * most. The plaintext goes into one of the loop's buffers, which a stream may
  * take over; the buffer of the ciphertext is out of use meanwhile.
  *
  * The end of our direction is close_notify; the one below stays open, as the
@@ -105,14 +105,14 @@ static const char *tls_fault(np_wire *wire, int status, const char **code) {
 
 /* ---- decrypting -------------------------------------------------------- */
 
-/* Reads what there is, at most NP_READ_SIZE bytes; the result of the last
+/* Reads what there is, *size bytes at most; the result of the last
  * SSL_get_error. OpenSSL is not asked where it has nothing left to look at. */
 static int decrypt(np_tls *t, char *buf, size_t *size) {
-  size_t n = 0, got;
+  size_t n = 0, got, room = *size;
   int r = SSL_ERROR_NONE;
   np_tls_clear_errors();
-  while (n < NP_READ_SIZE && r == SSL_ERROR_NONE) {
-    if (SSL_read_ex(t->ssl, buf + n, NP_READ_SIZE - n, &got) != 1) {
+  while (n < room && r == SSL_ERROR_NONE) {
+    if (SSL_read_ex(t->ssl, buf + n, room - n, &got) != 1) {
       r = SSL_get_error(t->ssl, 0);
     } else {
       n += got;
@@ -123,12 +123,21 @@ static int decrypt(np_tls *t, char *buf, size_t *size) {
   return r;
 }
 
+/* Where to decrypt to: a record by itself goes into a buffer that it may fill,
+ * and which can become a string then; several go into the loop's. */
+static char *buffer_for(np_tls *t, size_t *size) {
+  bool several = t->nfeed > NP_RECORD_SIZE + SSL3_RT_MAX_ENCRYPTED_OVERHEAD;
+  *size = several ? NP_READ_SIZE : NP_RECORD_SIZE;
+  return several ? np_bufpool_shared(t->base.host)
+                 : np_bufpool_record(t->base.host);
+}
+
 /* Delivers what OpenSSL makes of the feed. */
 static void read_plain(np_tls *t) {
   int r;
   do {
     size_t n;
-    char *buf = np_bufpool_shared(t->base.host);
+    char *buf = buffer_for(t, &n);
     if (!buf) {
       note_failure(t, UV_ENOMEM, NULL, NULL);
       tell_failure(t);
