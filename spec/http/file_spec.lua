@@ -341,6 +341,11 @@ describe("http ranges:", function()
     end
   end
 
+  it("are asked for in any case of letters", with_files(function(_, app)
+    assert.equal(206, get(app, "/a.txt", { "rAnGe: bytes=0-1" }).status)
+    assert.equal(304, get(app, "/a.txt", { "iF-nOnE-mAtCh: *" }).status)
+  end))
+
   for range, wanted in pairs({
     ["bytes=0-1,5-9"] = { { "0-1/10", "01" }, { "5-9/10", "56789" } },
     ["bytes=-2,0-0, 20-,4-5"] = { { "8-9/10", "89" }, { "0-0/10", "0" }, { "4-5/10", "45" } },

@@ -406,6 +406,34 @@ describe("http.server answers", function()
     end)
   end
 
+  it("of a handler that waits while the client goes are for nobody", function()
+    local go, ended = neap.future(), false
+    local app = http.app():get("/", function()
+      go:await()
+      ended = true
+      return ("x"):rep(2000)
+    end)
+    local server, connect = serve(app)
+    local reports = expect.reports(function()
+      local client = connect()
+      client:write(request("/"))
+      settle()
+      neap.sleep(0.02)
+      client:abort()
+      neap.sleep(0.02)
+      assert.equal(1, server:connections()) -- it runs on
+      go:set_result()
+      neap.timeout(5, function()
+        while server:connections() > 0 do
+          neap.sleep(0.001)
+        end
+      end)
+    end)
+
+    assert.same({ true, 0 }, { ended, #reports })
+    stop(server)
+  end)
+
   it("tell a handler that the client is gone", function()
     local err
     local app = http.app():get("/", function()

@@ -38,6 +38,7 @@ enum {
   FLAG_ENCODED = 4,
   FLAG_ABSOLUTE = 8,
   FLAG_EXPECTS = 16,
+  FLAG_CONDITIONAL = 32,
 };
 
 /* ---- the class ---------------------------------------------------------- */
@@ -162,6 +163,7 @@ static int push_head(lua_State *L, np_http_conn *c, const np_head *head,
   int flags =
       (head->http10 ? FLAG_HTTP10 : 0) | (head->upgrades ? FLAG_UPGRADE : 0) |
       (head->encoded ? FLAG_ENCODED : 0) |
+      (head->conditional ? FLAG_CONDITIONAL : 0) |
       (head->absolute ? FLAG_ABSOLUTE : 0) | (c->expects ? FLAG_EXPECTS : 0);
   lua_pushstring(L, head->method);
   push_span(L, head->path);

@@ -74,6 +74,7 @@ typedef struct np_head {
   bool keep;         /* the connection may be used again */
   bool expects;      /* 100-continue */
   bool upgrades;     /* Upgrade and Connection: upgrade */
+  bool conditional;  /* asks for a part, or under conditions */
   bool encoded;      /* the path has a '%' */
   bool absolute;     /* the target is in absolute form */
   int status;        /* 0, or what to answer */

@@ -267,6 +267,12 @@ static int take_upgrade(np_head *head, seen *s, np_span value) {
   return 0;
 }
 
+/* Range, and If-Match and its kin. */
+static bool is_condition(np_span name) {
+  if (name.size == 5) return np_span_is(name, "range");
+  return name.size > 5 && np_span_is((np_span){name.at, 3}, "if-");
+}
+
 static int take_field(np_head *head, seen *s, np_span name, np_span value) {
   static const struct {
     size_t size;
@@ -284,6 +290,7 @@ static int take_field(np_head *head, seen *s, np_span name, np_span value) {
     if (name.size == known[i].size && np_span_is(name, known[i].name))
       return known[i].take(head, s, value);
   }
+  if (is_condition(name)) head->conditional = true;
   return 0;
 }
 

@@ -60,12 +60,15 @@ local function has_tag(list, tag, weak)
   return false
 end
 
---- Whether a request may have conditions or ask for a part. It is a look at the
---- bytes of its head: `check` and `range` tell.
+-- A bit of the flags that a head comes with; see http1.c.
+local FLAG_CONDITIONAL = 32
+
+--- Whether a request asks for a part, or under conditions: `check` and `ranges`
+--- tell.
 ---@param req neap.http.Request
 ---@return boolean
 function conditions.are_in(req)
-  return req._head:find("\n[iIrR][fFaA]") ~= nil -- If-..., Range
+  return req._flags & FLAG_CONDITIONAL ~= 0
 end
 
 --- The status that the conditions of a request make of 200: 304, 412, or nil.

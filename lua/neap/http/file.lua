@@ -11,6 +11,8 @@ local response = require("neap.http.response")
 
 local file = {}
 
+local fetch = core.fs.fetch
+
 -- How much is sent at a time, and how much a thread reads where it must.
 local PIECE, LOAD = 64 * 1024, 256 * 1024
 -- Larger files are sent in pieces.
@@ -52,7 +54,7 @@ end
 ---@return string|neap.Error?
 function file.fetch(req, root, path, shown, quick)
   local all = req.method ~= "HEAD" and not conditions.are_in(req)
-  local source, size, mtime, known = core.fs.fetch(root, path, all and WHOLE or -1, quick)
+  local source, size, mtime, known = fetch(root, path, all and WHOLE or -1, quick)
   if not source then
     return nil, size
   end

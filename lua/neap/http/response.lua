@@ -83,6 +83,20 @@ function response.new(...)
   return self
 end
 
+--- A file that has been fetched.
+---@param fetched neap.http.Fetched
+---@param max_age integer?
+---@return neap.http.Response
+function response.of_file(fetched, max_age)
+  return setmetatable({
+    status = 200,
+    headers = headers.new(),
+    file = fetched.path,
+    max_age = max_age,
+    _fetched = fetched,
+  }, Response)
+end
+
 --- A redirect to a URL.
 ---@overload fun(url: string, status?: integer): neap.http.Response
 function response.redirect(...)

@@ -48,7 +48,17 @@ local function is_inside(path)
       return false
     end
   end
-  return not path:find("%z") and not path:find("//", 1, true)
+  return true
+end
+
+--- Whether a path may be served: most have no part that begins with a dot.
+local function is_allowed(path, opts)
+  if path:find("//", 1, true) or path:find("%z") then
+    return false
+  elseif path:byte() ~= 46 and not path:find("/.", 1, true) then
+    return true
+  end
+  return is_inside(path) and (opts.hidden or not has_hidden(path))
 end
 
 -- ---- directories ---------------------------------------------------------------
@@ -126,9 +136,7 @@ end
 
 local function answer_file(self, fetched, err)
   if fetched then
-    local res = response.new({ file = fetched.path, max_age = self.opts.max_age })
-    res._fetched = fetched
-    return res
+    return response.of_file(fetched, self.opts.max_age)
   end
   return response.plain(type(err) == "table" and require("neap.http.file").status_of(err) or 404)
 end
@@ -166,7 +174,7 @@ function static.handlers(dir, opts)
   local self = { dir = dir, opts = opts, found = false, quick = false }
   local function serve(req)
     local path = req.params.path
-    if req._route:find("%z") or not is_inside(path) or has_hidden(path) and not opts.hidden then
+    if req._route:find("%z") or not is_allowed(path, opts) then
       return response.plain(404)
     end
     local fetched, err = fetch(self, req, path)
