@@ -1,9 +1,7 @@
 /*
- * ws.c: WebSocket frames (RFC 6455) that come: neap.proto.ws. Which frame may
- * follow which, masking, reserved bits, sizes, UTF-8, the payload of a close
- * frame. (Frames to send are made by wslay, in ws_encode.c. It is not used to
- * take them apart: it unmasks byte by byte, in pieces of 4 KiB, which took a
- * third of the time of long messages.)
+ * ws.c: WebSocket frames (RFC 6455): neap.proto.ws. wslay takes the frames
+ * apart; what it leaves to the caller is here: which frame may follow which,
+ * masking, reserved bits, sizes, UTF-8, the payload of a close frame.
  *
  *   codec(client, max_message, max_frame, packed) -> Codec
  *   codec:next([bytes]) -> kind, payload, more, extra
@@ -17,9 +15,9 @@
  * the code), "error" (payload: what is wrong, extra: the code to close with)
  * or nil: the bytes are used up. After "close" and "error" nothing comes.
  *
- * A payload is unmasked while it is copied to where the message is joined; a
- * short one that came whole, to a place that all connections share; and one
- * that is not masked is not copied.
+ * A codec borrows a ws_reader while a frame is under way. It counts what it
+ * gave to it and what came out, to see when the reader holds nothing: between
+ * two frames it can serve another connection then.
  */
 #include "proto/ws.h"
 
@@ -31,7 +29,7 @@
 #include "base/err.h"
 
 enum { SELF = 1, BYTES, NEXT_TOP = BYTES };
-enum { MAX_CONTROL = 125, MAX_HEADER = 14 };
+enum { MAX_CONTROL = 125, MAX_FREE = 16 };
 
 typedef struct codec {
   ws_shared *shared;
@@ -40,15 +38,14 @@ typedef struct codec {
   uint64_t max_message, max_frame;
   const char *in; /* what is not read yet, in user value 1 */
   size_t n;
+  ws_reader *reader; /* NULL between two frames */
+  uint64_t given, used;
 
   /* the frame under way */
-  unsigned char header[MAX_HEADER];
-  unsigned nheader; /* how many bytes of it have come */
-  bool in_frame;    /* the header is whole, its payload is not */
+  bool in_frame;
   bool fin;
   uint8_t opcode;
-  uint64_t size; /* of its payload */
-  uint64_t left; /* how much of it is to come */
+  uint64_t left; /* of its payload */
   char control[MAX_CONTROL];
   size_t ncontrol;
 
@@ -63,12 +60,67 @@ typedef struct codec {
   const char *why;
 } codec;
 
-/* What next gives. The data is valid until the next call. */
+/* What next gives. The data is valid until wslay is called again. */
 typedef struct event {
   const char *kind;
   const char *data;
   size_t n;
 } event;
+
+/* ---- readers ----------------------------------------------------------- */
+
+static ssize_t on_recv(uint8_t *buf, size_t n, int flags, void *arg) {
+  (void)flags;
+  ws_reader *r = arg;
+  if (n > r->n) n = r->n;
+  memcpy(buf, r->in, n);
+  r->in += n;
+  r->n -= n;
+  return n > 0 ? (ssize_t)n : -1;
+}
+
+static void reader_free(ws_shared *shared, ws_reader *r) {
+  wslay_frame_context_free(r->frames);
+  np_free(shared->host, r, sizeof(*r));
+}
+
+static bool borrow(codec *c) {
+  ws_shared *shared = c->shared;
+  ws_reader *r = shared->free;
+  if (r) {
+    shared->free = r->next;
+    shared->nfree--;
+  } else {
+    struct wslay_frame_callbacks callbacks = {.recv_callback = on_recv};
+    r = np_alloc(shared->host, sizeof(*r));
+    if (!r) return false;
+    if (wslay_frame_context_init(&r->frames, &callbacks, r) != 0) {
+      np_free(shared->host, r, sizeof(*r));
+      return false;
+    }
+  }
+  c->reader = r;
+  c->given = c->used = 0;
+  return true;
+}
+
+static bool between_frames(const codec *c) {
+  return c->given == c->used && !c->in_frame;
+}
+
+/* A reader in the middle of a frame is of no use to others. */
+static void give_back(codec *c) {
+  ws_reader *r = c->reader;
+  if (!r) return;
+  c->reader = NULL;
+  if (!between_frames(c) || c->over || c->shared->nfree >= MAX_FREE) {
+    reader_free(c->shared, r);
+    return;
+  }
+  r->next = c->shared->free;
+  c->shared->free = r;
+  c->shared->nfree++;
+}
 
 /* ---- the rules of frames ----------------------------------------------- */
 
@@ -78,18 +130,14 @@ static bool fail(codec *c, int code, const char *why) {
   return false;
 }
 
-static bool is_control(int opcode) { return (opcode & 8) != 0; }
-
-static bool is_masked(const codec *c) { return (c->header[1] & 0x80) != 0; }
-
-static bool check_bits(codec *c) {
-  int rsv = c->header[0] & 0x70;
-  bool first = c->opcode == WS_TEXT || c->opcode == WS_BINARY;
-  if (rsv & ~(c->packed_allowed && first ? WS_PACKED_BIT : 0))
+static bool check_bits(codec *c, const struct wslay_frame_iocb *f) {
+  bool first = f->opcode == WSLAY_TEXT_FRAME || f->opcode == WSLAY_BINARY_FRAME;
+  uint8_t allowed = c->packed_allowed && first ? WSLAY_RSV1_BIT : 0;
+  if (f->rsv & ~allowed)
     return fail(c, WS_PROTOCOL_ERROR, "a reserved bit is set");
-  if (is_masked(c) && c->client)
+  if (f->mask && c->client)
     return fail(c, WS_PROTOCOL_ERROR, "a server's frame is masked");
-  if (!is_masked(c) && !c->client)
+  if (!f->mask && !c->client)
     return fail(c, WS_PROTOCOL_ERROR, "a client's frame is not masked");
   return true;
 }
@@ -99,127 +147,50 @@ static uint64_t longest(uint64_t max, bool packed) {
   return packed && max < UINT64_MAX / 2 ? max + max / 256 + 64 : max;
 }
 
-static bool check_size(codec *c) {
-  uint64_t size = np_buf_size(&c->message) + c->size;
-  if (c->size > longest(c->max_frame, c->packed))
+static bool check_size(codec *c, const struct wslay_frame_iocb *f) {
+  uint64_t size = np_buf_size(&c->message) + f->payload_length;
+  if (f->payload_length > longest(c->max_frame, c->packed))
     return fail(c, WS_TOO_BIG, "the frame is too long");
   if (size > longest(c->max_message, c->packed))
     return fail(c, WS_TOO_BIG, "the message is too long");
   return true;
 }
 
-static bool begin_data(codec *c) {
-  if (c->opcode == WS_CONTINUATION) {
+static bool begin_data(codec *c, const struct wslay_frame_iocb *f) {
+  if (f->opcode == WSLAY_CONTINUATION_FRAME) {
     if (!c->message_opcode)
       return fail(c, WS_PROTOCOL_ERROR, "nothing to continue");
-  } else if (c->opcode > WS_BINARY) {
+  } else if (f->opcode > WSLAY_BINARY_FRAME) {
     return fail(c, WS_PROTOCOL_ERROR, "the opcode is reserved");
   } else if (c->message_opcode) {
     return fail(c, WS_PROTOCOL_ERROR, "the last message has not ended");
   } else {
-    c->message_opcode = c->opcode;
-    c->packed = (c->header[0] & 0x70) != 0;
+    c->message_opcode = f->opcode;
+    c->packed = f->rsv != 0;
     c->utf8 = (np_utf8){0};
   }
-  return check_size(c);
+  return check_size(c, f);
 }
 
-static bool begin_control(codec *c) {
-  if (c->opcode > WS_PONG)
-    return fail(c, WS_PROTOCOL_ERROR, "the opcode is reserved");
-  if (!c->fin)
-    return fail(c, WS_PROTOCOL_ERROR, "a control frame comes in parts");
-  if (c->size > MAX_CONTROL)
-    return fail(c, WS_PROTOCOL_ERROR, "a control frame is too long");
-  c->ncontrol = 0;
-  return true;
+static size_t header_size(const struct wslay_frame_iocb *f) {
+  size_t n = f->payload_length > UINT16_MAX    ? 10
+             : f->payload_length > MAX_CONTROL ? 4
+                                               : 2;
+  return n + (f->mask ? 4 : 0);
 }
 
-/* ---- headers ------------------------------------------------------------ */
-
-/* How many bytes write the length, beside the 7 bits in front of them. */
-static unsigned length_size(const codec *c) {
-  unsigned short_length = c->header[1] & 0x7f;
-  return short_length == 126 ? 2 : short_length == 127 ? 8 : 0;
-}
-
-/* How long the header is, as far as can be told. */
-static unsigned header_size(const codec *c) {
-  if (c->nheader < 2) return 2;
-  return 2 + length_size(c) + (is_masked(c) ? 4 : 0);
-}
-
-/* The length, in as few bytes as it needs. */
-static bool read_length(codec *c) {
-  unsigned n = length_size(c);
-  uint64_t size = c->header[1] & 0x7f;
-  if (n > 0) size = 0;
-  for (unsigned i = 0; i < n; i++) size = size << 8 | c->header[2 + i];
-  c->size = c->left = size;
-  if ((n == 2 && size <= MAX_CONTROL) || (n == 8 && size <= UINT16_MAX) ||
-      size > INT64_MAX)
-    return fail(c, WS_PROTOCOL_ERROR, "a malformed length");
-  return true;
-}
-
-/* Takes what there is of a header; whether it is whole, and right. */
-static bool read_header(codec *c) {
-  while (c->nheader < header_size(c)) {
-    if (c->n == 0) return false;
-    c->header[c->nheader++] = (unsigned char)*c->in++;
-    c->n--;
-  }
-  c->nheader = 0;
+static bool begin_frame(codec *c, const struct wslay_frame_iocb *f) {
+  c->used += header_size(f);
   c->in_frame = true;
-  c->fin = (c->header[0] & 0x80) != 0;
-  c->opcode = c->header[0] & 0x0f;
-  if (!check_bits(c) || !read_length(c)) return false;
-  return is_control(c->opcode) ? begin_control(c) : begin_data(c);
-}
-
-/* ---- payloads ----------------------------------------------------------- */
-
-/* Copies the next n bytes of the payload, unmasked: 8 at a time. */
-static void copy_payload(const codec *c, char *to, size_t n) {
-  if (!is_masked(c)) {
-    memcpy(to, c->in, n);
-    return;
-  }
-  const unsigned char *mask = c->header + 2 + length_size(c);
-  unsigned char key[8];
-  size_t offset = (size_t)((c->size - c->left) & 3), i = 0;
-  for (size_t k = 0; k < sizeof(key); k++) key[k] = mask[(offset + k) & 3];
-  uint64_t word, keys;
-  memcpy(&keys, key, sizeof(keys));
-  for (; i + sizeof(word) <= n; i += sizeof(word)) {
-    memcpy(&word, c->in + i, sizeof(word));
-    word ^= keys;
-    memcpy(to + i, &word, sizeof(word));
-  }
-  for (; i < n; i++) to[i] = (char)(c->in[i] ^ key[i & 7]);
-}
-
-/* The next n bytes unmasked, where they are used at once; NULL where there is
- * no place for so many. */
-static const char *whole_payload(codec *c, size_t n) {
-  if (!is_masked(c)) return c->in;
-  if (n > sizeof(c->shared->scratch)) return NULL;
-  copy_payload(c, c->shared->scratch, n);
-  return c->shared->scratch;
-}
-
-/* The next n bytes behind what is kept of the message. */
-static const char *keep_payload(lua_State *L, codec *c, size_t n) {
-  np_host *h = c->shared->host;
-  char *at = np_buf_reserve(&c->message, n, h->alloc, h->alloc_ud);
-  if (!at) {
-    c->over = true;  // c->in may not outlive this call
-    c->n = 0;
-    luaL_error(L, "not enough memory");
-  }
-  copy_payload(c, at, n);
-  np_buf_commit(&c->message, n);
-  return at;
+  c->left = f->payload_length;
+  c->opcode = f->opcode;
+  c->fin = f->fin;
+  c->ncontrol = 0;
+  if (!check_bits(c, f)) return false;
+  if (!wslay_is_ctrl_frame(f->opcode)) return begin_data(c, f);
+  if (f->opcode > WSLAY_PONG)
+    return fail(c, WS_PROTOCOL_ERROR, "the opcode is reserved");
+  return true;
 }
 
 /* Which codes may stand in a close frame: RFC 6455, 7.4, and the registry. */
@@ -247,56 +218,67 @@ static bool check_close(codec *c, event *e) {
 
 static bool end_control(codec *c, event *e) {
   *e = (event){"ping", c->control, c->ncontrol};
-  if (c->opcode == WS_PONG) e->kind = "pong";
-  if (c->opcode != WS_CLOSE) return true;
+  if (c->opcode == WSLAY_PONG) e->kind = "pong";
+  if (c->opcode != WSLAY_CONNECTION_CLOSE) return true;
   e->kind = "close";
   return check_close(c, e);
 }
 
-/* The next n bytes of a message: checked, and kept unless it is all of it. */
-static bool take_data(lua_State *L, codec *c, size_t n, event *e) {
-  bool done = c->left == n && c->fin, text = c->message_opcode == WS_TEXT;
-  const char *data = NULL;
-  if (done && np_buf_size(&c->message) == 0) data = whole_payload(c, n);
-  bool kept = !data;
-  if (n > 0 && kept) data = keep_payload(L, c, n);
+/* A chunk of a message: checked, and kept unless it is all of it. */
+static bool take_data(lua_State *L, codec *c, const struct wslay_frame_iocb *f,
+                      event *e) {
+  const char *data = (const char *)f->data;
+  bool done = c->left == 0 && c->fin;
+  bool text = c->message_opcode == WSLAY_TEXT_FRAME;
   if (text && !c->packed) {
-    if ((n > 0 && !np_utf8_feed(&c->utf8, data, n)) ||
+    if (!np_utf8_feed(&c->utf8, data, f->data_length) ||
         (done && !np_utf8_complete(&c->utf8)))
       return fail(c, WS_BAD_TEXT, "the text is not UTF-8");
   }
+  np_host *h = c->shared->host;
+  if (!done || np_buf_size(&c->message) > 0) {
+    int r =
+        np_buf_append(&c->message, data, f->data_length, h->alloc, h->alloc_ud);
+    if (r < 0) luaL_error(L, "not enough memory");
+    data = np_buf_data(&c->message);
+  }
   if (!done) return true;
+  size_t kept = np_buf_size(&c->message);
   c->message_opcode = 0;
-  *e = (event){text ? "text" : "binary", data, n};
-  if (!kept) return true;
-  e->data = np_buf_data(&c->message);
-  e->n = np_buf_size(&c->message);
+  *e = (event){text ? "text" : "binary", data, kept ? kept : f->data_length};
   return true;
 }
 
 /* Part of a frame. False on an error; e->kind is set when something is whole. */
-static bool take_payload(lua_State *L, codec *c, event *e) {
-  size_t n = c->left < c->n ? (size_t)c->left : c->n;
-  bool control = is_control(c->opcode), ok = true;
-  if (control) {
-    copy_payload(c, c->control + c->ncontrol, n);
-    c->ncontrol += n;
-  } else {
-    ok = take_data(L, c, n, e);
-  }
-  c->in += n;
-  c->n -= n;
-  c->left -= n;
+static bool take_chunk(lua_State *L, codec *c, const struct wslay_frame_iocb *f,
+                       event *e) {
+  if (!c->in_frame && !begin_frame(c, f)) return false;
+  c->used += f->data_length;
+  c->left -= f->data_length;
   c->in_frame = c->left > 0;
-  return control && !c->in_frame ? end_control(c, e) : ok;
+  if (!wslay_is_ctrl_frame(c->opcode)) return take_data(L, c, f, e);
+  memcpy(c->control + c->ncontrol, f->data, f->data_length);
+  c->ncontrol += f->data_length;
+  return c->in_frame || end_control(c, e);
 }
 
 /* Reads until something is whole (true), or all is read (e->kind is NULL). */
 static bool read_frames(lua_State *L, codec *c, event *e) {
   while (!e->kind) {
-    if (!c->in_frame && !read_header(c)) return c->why == NULL;
-    if (c->left > 0 && c->n == 0) return true;
-    if (!take_payload(L, c, e)) return false;
+    if (!c->reader && c->n == 0) return true;
+    if (!c->reader && !borrow(c)) luaL_error(L, "not enough memory");
+    ws_reader *r = c->reader;
+    r->in = c->in;
+    r->n = c->n;
+    struct wslay_frame_iocb frame;
+    ssize_t got = wslay_frame_recv(r->frames, &frame);
+    c->given += c->n - r->n;
+    c->in = r->in;
+    c->n = r->n;
+    if (got == WSLAY_ERR_WANT_READ && c->n == 0) return true;
+    if (got == WSLAY_ERR_WANT_READ) continue;
+    if (got < 0) return fail(c, WS_PROTOCOL_ERROR, "a malformed header");
+    if (!take_chunk(L, c, &frame, e)) return false;
   }
   return true;
 }
@@ -305,7 +287,7 @@ static bool read_frames(lua_State *L, codec *c, event *e) {
 
 /* [.. ] -> [.. kind payload more extra] */
 static int push_event(lua_State *L, codec *c, const event *e) {
-  bool more = !c->over && c->n > 0;
+  bool more = !c->over && (c->n > 0 || c->given != c->used);
   lua_pushstring(L, e->kind);
   lua_pushlstring(L, e->data, e->n);
   lua_pushboolean(L, more);
@@ -357,6 +339,7 @@ static int codec_next(lua_State *L) {
   anchor(L, c, had_input);
   int results = e.kind ? push_event(L, c, &e) : 0;
   if (results > 0 && !c->message_opcode) release_message(c);
+  if (between_frames(c) || c->over) give_back(c);
   return results;
 }
 
@@ -369,6 +352,7 @@ static int codec_close(lua_State *L) {
   codec *c = np_checkself(L);
   c->over = true;
   c->n = 0;
+  give_back(c);
   release_message(c);
   return 0;
 }
@@ -419,10 +403,16 @@ ws_shared *ws_get_shared(lua_State *L) {
 
 static int shared__gc(lua_State *L) {
   ws_shared *shared = np_checkself(L);
+  while (shared->free) {
+    ws_reader *r = shared->free;
+    shared->free = r->next;
+    reader_free(shared, r);
+  }
   for (int i = 0; i < 2; i++) {
     if (shared->writers[i]) wslay_frame_context_free(shared->writers[i]);
     shared->writers[i] = NULL;
   }
+  shared->nfree = MAX_FREE;  // a codec that is collected later frees its own
   return 0;
 }
 

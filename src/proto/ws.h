@@ -21,19 +21,20 @@ enum {
   WS_TOO_BIG = 1009,
 };
 
-enum {
-  WS_CONTINUATION = 0,
-  WS_TEXT = 1,
-  WS_BINARY = 2,
-  WS_CLOSE = 8,
-  WS_PONG = 10,
-  WS_PACKED_BIT = 0x40, /* of a frame's first byte */
-};
+/* A frame context of wslay and what it is to read. It is needed only while a
+ * frame is under way, and has 4 KB: one that is done goes to the next. */
+typedef struct ws_reader {
+  wslay_frame_context_ptr frames;
+  const char *in; /* the bytes it has not taken yet */
+  size_t n;
+  struct ws_reader *next; /* in the list of those that are free */
+} ws_reader;
 
 /* What all connections of a host share; a userdata in its registry. */
 typedef struct ws_shared {
   np_host *host;
-  char scratch[4096];                 /* a short message while it is taken */
+  ws_reader *free;
+  unsigned nfree;
   wslay_frame_context_ptr writers[2]; /* of servers, and of clients */
   char *out;                          /* where they write to */
   size_t room;                        /* how much may still be written there */
