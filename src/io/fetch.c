@@ -15,7 +15,6 @@
 #include <unistd.h>
 
 #include "base/err.h"
-#include "base/err.h"
 #include "io/bufpool.h"
 #include "io/fs.h"
 #include "io/fsbeneath.h"
