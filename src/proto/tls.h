@@ -11,7 +11,8 @@
  *
  * A np_tls_context has holds: its userdata, and each wire that uses it, as a
  * wire may outlive the Lua state. OpenSSL's own memory does not count against
- * the host's limit; what it keeps for each connection is bounded.
+ * the host's limit: its allocator is one for the process. What it takes for
+ * each connection is bounded (doc/design.md, "Memory").
  */
 #ifndef NP_PROTO_TLS_H
 #define NP_PROTO_TLS_H

@@ -438,7 +438,7 @@ function Stream:shutdown() end
 function Stream:timeout(seconds) end
 
 --- Closes it. What was written is still sent while the peer takes it, for at most
---- 5 s without progress. Never waits.
+--- 5 s without progress; so is what ends a connection with TLS. Never waits.
 ---
 --- ```lua
 --- a:write("bye")

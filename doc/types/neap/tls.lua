@@ -43,7 +43,8 @@ local tls = {}
 ---@field pem string
 
 --- A context that can be used for any number of connections. Files are read now; what
---- is wrong with them is returned.
+--- is wrong with them is returned. What the system trusts is read when the context
+--- verifies somebody for the first time.
 ---
 --- ```lua
 --- local context = assert(tls.context { cert = cert, key = key })
