@@ -18,6 +18,6 @@ return {
   sleepers = 9235,
   echo = 2216,
   udp_echo = 1878,
-  websocket_echo = 13983,
+  websocket_echo = 13338,
   http = 13666,
 }

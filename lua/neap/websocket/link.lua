@@ -211,11 +211,10 @@ function handlers.error(self, why, code)
   return refuse(self, code, why)
 end
 
---- Takes bytes, or what was left of the last ones; true when nothing comes
+--- Takes a frame, and those behind it in the same bytes; true when nothing comes
 --- after.
-local function take(self, data)
+local function take_frames(self, kind, payload, more, extra)
   local codec = self.codec
-  local kind, payload, more, extra = next_frame(codec, data)
   while kind do
     if handlers[kind](self, payload, extra) then
       return true
@@ -225,6 +224,11 @@ local function take(self, data)
     kind, payload, more, extra = next_frame(codec)
   end
   return false
+end
+
+--- Takes bytes, or what was left of the last ones.
+local function take(self, data)
+  return take_frames(self, next_frame(self.codec, data))
 end
 
 -- ---- reading -------------------------------------------------------------------
@@ -245,23 +249,33 @@ local function on_sound(self)
   self.stream:timeout(self.options.ping_interval)
 end
 
+--- A message for somebody who waits for it, which most are, is handed over right
+--- here.
 local function read_all(self)
-  local stream = self.stream
-  local read = stream.read
-  stream:timeout(self.options.ping_interval or nil)
-  local over = false
-  while not over do
-    local data, err = read(stream)
+  self.stream:timeout(self.options.ping_interval or nil)
+  while true do
+    local data, err = self.stream:read()
     if data then
       if self.silent then
         on_sound(self)
       end
-      over = take(self, data)
+      local kind, payload, more, extra = next_frame(self.codec, data)
+      local item = kind == "text" and payload or kind == "binary" and { payload }
+      if item and not extra and not self.ended and wake(self.receivers, item) then
+        kind = nil
+        if more and take(self) then
+          return
+        end
+      end
+      if kind and take_frames(self, kind, payload, more, extra) then
+        return
+      end
     elseif err and err.code == "TIMEOUT" then
-      over = on_silence(self)
+      if on_silence(self) then
+        return
+      end
     else
-      over = true
-      broke(self, err or errors.new("EOF", "websocket: the connection ended without a close frame"))
+      return broke(self, err or errors.new("EOF", "websocket: the connection ended without a close frame"))
     end
   end
 end
