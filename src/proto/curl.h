@@ -26,10 +26,7 @@ typedef struct np_curl_easy np_curl_easy;
 typedef struct np_curl_pool np_curl_pool;
 typedef struct np_curl_socket np_curl_socket;
 
-enum {
-  NP_CURL_SPARES = 256,
-  NP_CURL_PIECE = 64 * 1024, /* bytes of body in one string */
-};
+enum { NP_CURL_SPARES = 256 };
 
 /* A server with requests that run or wait. */
 typedef struct np_curl_host {
@@ -121,7 +118,10 @@ struct np_curl {
   /* the answer */
   np_buf head; /* the status line and the fields of the last head */
   int status;
+  char *full, *last; /* curl_held.c */
+  size_t nfull, taken;
   np_buf body;
+  bool whole;  /* it is wanted whole */
   size_t high; /* bytes of body over which it is paused */
   bool recv_paused;
   np_curl_rule rule;
@@ -207,6 +207,20 @@ void np_curl_wake_reader(np_curl *t);
 void np_curl_wake_writer(np_curl *t);
 /* What the reader waits for is there. */
 bool np_curl_ready(const np_curl *t);
+
+/* ---- curl_held.c: what came of a body ------------------------------------- */
+
+/* How many bytes; plain. */
+size_t np_curl_held(const np_curl *t);
+/* Adds bytes; false: no memory. Plain. */
+bool np_curl_hold(np_curl *t, const char *data, size_t n);
+/* All of it is to be taken at once; false: no memory. Plain. */
+bool np_curl_hold_whole(np_curl *t);
+/* [..] -> [.. string]  Takes some bytes, at most n; all there are up to n where
+ * it is taken whole. **raises** */
+void np_curl_held_push(lua_State *L, np_curl *t, size_t n);
+/* Plain. */
+void np_curl_held_free(np_curl *t);
 
 /* ---- curl_transfer.c ------------------------------------------------------ */
 

@@ -11,13 +11,11 @@
 #include <string.h>
 #include <strings.h>
 
-#include "core/adopt.h"
 #include "core/timer.h"
 #include "proto/curl.h"
 
 enum {
   REPLAY = 64 * 1024, /* how much of a streamed body may be sent again */
-  LARGE = 16 * 1024,  /* the most that libcurl gives at once */
 };
 
 static np_curl *of(np_curl_easy *e) { return e->t; }
@@ -44,7 +42,7 @@ bool np_curl_ready(const np_curl *t) {
   if (t->done) return true;
   if (t->rule == NP_CURL_HEAD) return t->head_done;
   if (t->rule == NP_CURL_END) return t->recv_paused;
-  size_t n = np_buf_size(&t->body);
+  size_t n = np_curl_held(t);
   return t->rule == NP_CURL_SOME ? n > 0 : n > t->most;
 }
 
@@ -107,30 +105,16 @@ size_t np_curl_on_head(char *data, size_t size, size_t n, void *easy) {
   return n;
 }
 
-/* A body that comes fast is gathered where it becomes a string of Lua's. */
-static void begin_string(np_curl *t) {
-  size_t head = np_adopt_head(t->host);
-  size_t size = head + NP_CURL_PIECE + 1;
-  char *block = t->body.base;
-  if (head == 0) return;
-  if (!block || t->body.capacity != size) {
-    np_buf_release(&t->body, t->host->alloc, t->host->alloc_ud);
-    if ((block = np_alloc(t->host, size)) == NULL) return;
-  }
-  t->body =
-      (np_buf){.base = block, .capacity = size, .head = head, .tail = head};
-}
-
 size_t np_curl_on_body(char *data, size_t size, size_t n, void *easy) {
   np_curl *t = of(easy);
   n *= size;
   touch(t);
-  if (np_buf_size(&t->body) >= t->high) {
+  if (np_curl_held(t) >= t->high) {
     t->recv_paused = true;
+    np_curl_wake_reader(t);
     return CURL_WRITEFUNC_PAUSE;
   }
-  if (n >= LARGE && np_buf_size(&t->body) == 0) begin_string(t);
-  if (!append(t, &t->body, data, n)) {
+  if (!np_curl_hold(t, data, n)) {
     t->reason = NP_CURL_NO_MEMORY;
     return 0;
   }

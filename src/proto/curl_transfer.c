@@ -25,15 +25,13 @@
 #include <string.h>
 
 #include "base/err.h"
-#include "core/adopt.h"
 #include "core/timer.h"
 #include "proto/curl.h"
 
 enum { SELF = 1, ARG, KEY, PLAN, SECONDS, NO_COOKIES };
 enum {
-  HIGH = NP_CURL_PIECE,  /* of the answer's body; more would leave the cache */
+  HIGH = 256 * 1024,     /* of the answer's body; more would leave the cache */
   OUT_HIGH = 256 * 1024, /* of the request's */
-  BUSY = 1024 * 1024,    /* bytes after which a body is a large one */
 };
 
 /* ---- the end ---------------------------------------------------------------- */
@@ -172,29 +170,10 @@ static int push_head(lua_State *L, np_curl *t) {
   return 2;
 }
 
-/* The body lies where it can become a string without a copy. */
-static bool is_string(const np_curl *t) {
-  const np_buf *b = &t->body;
-  return np_buf_size(b) == NP_CURL_PIECE && b->head == np_adopt_head(t->host) &&
-         b->capacity == b->tail + 1;
-}
-
 /* Gives up to n bytes of the body, and lets more come. */
 static int push_body(lua_State *L, np_curl *t, size_t n) {
-  size_t size = np_buf_size(&t->body);
-  if (n > size) n = size;
-  if (n == size && is_string(t)) {
-    char *block = t->body.base;
-    t->body = (np_buf){0};
-    np_adopt(L, t->host, block, n);
-  } else {
-    lua_pushlstring(L, n ? np_buf_data(&t->body) : "", n);
-    np_buf_consume(&t->body, n);
-  }
-  // one that a lot goes through is kept: asking the system again is slow
-  if (np_buf_size(&t->body) == 0 && (t->done || t->in_bytes < BUSY))
-    np_buf_release(&t->body, t->host->alloc, t->host->alloc_ud);
-  if (t->recv_paused && np_buf_size(&t->body) < t->high / 2) {
+  np_curl_held_push(L, t, n);
+  if (t->recv_paused && np_curl_held(t) < t->high / 2) {
     t->recv_paused = false;
     np_curl_flow(t);
   }
@@ -202,7 +181,7 @@ static int push_body(lua_State *L, np_curl *t, size_t n) {
 }
 
 static int finish_all(lua_State *L, np_curl *t) {
-  size_t size = np_buf_size(&t->body);
+  size_t size = np_curl_held(t);
   if (size > t->most) {
     lua_pushnil(L);
     lua_pushliteral(L, "LIMIT");
@@ -220,7 +199,7 @@ static int finish(lua_State *L, np_wait *w) {
     return t->head_done ? push_head(L, t) : np_curl_fail(L, t);
   if (t->rule == NP_CURL_END) return 0;
   if (t->rule == NP_CURL_ALL) return finish_all(L, t);
-  if (np_buf_size(&t->body) > 0) return push_body(L, t, t->most);
+  if (np_curl_held(t) > 0) return push_body(L, t, t->most);
   if (!went_well(t)) return np_curl_fail(L, t);
   lua_pushnil(L);
   return 1;
@@ -414,6 +393,7 @@ static int transfer_all(lua_State *L) {
   np_curl *t = np_checkself(L);
   size_t most = (size_t)np_checkinteger(L, ARG, 0, LUA_MAXINTEGER - 1);
   t->high = most + 1;
+  if (!np_curl_hold_whole(t)) return luaL_error(L, "not enough memory");
   if (t->recv_paused) {
     t->recv_paused = false;
     np_curl_flow(t);
@@ -428,7 +408,7 @@ static int transfer_settle(lua_State *L) {
 static int transfer_close(lua_State *L) {
   np_curl *t = np_checkself(L);
   give_up(t, NP_CURL_CLOSED);
-  np_buf_release(&t->body, t->host->alloc, t->host->alloc_ud);
+  np_curl_held_free(t);
   np_buf_release(&t->out, t->host->alloc, t->host->alloc_ud);
   t->sent = 0;
   return 0;

@@ -27,6 +27,7 @@ local methods = {}
 -- that what comes out is of one size.
 local LEAST_PIECE, MOST_PIECE = 128, 16 * 1024
 local LARGE = 64 * 1024
+local ALL = 1 << 20 -- more than a transfer holds before it is paused
 local FREE_GROWTH = 16 * 1024 * 1024
 local CODINGS = { gzip = "gzip", ["x-gzip"] = "gzip", deflate = "deflate" }
 
@@ -275,10 +276,11 @@ end
 ---@overload async fun(self: neap.http.ClientResponse, n?: integer): string?, neap.Error?
 function methods.read(self, n)
   check_open(self)
-  n = math.tointeger(n) or LARGE
+  n = math.tointeger(n)
   if self._plain and not self._err then
-    return raw_piece(self, n)
+    return raw_piece(self, n or ALL)
   end
+  n = n or LARGE
   local rest = self._rest
   if not rest then
     local err
