@@ -191,3 +191,20 @@ describe("fs.fetch", function()
     assert.same({ false, "CLOSED" }, { ok, neap.error_code(err) })
   end)
 end)
+
+describe("fs.scandir with a root", function()
+  local function first(path, root)
+    local entries <close>, err = core.fs.scandir(path, false, root)
+    return entries and entries(), err and err.code
+  end
+
+  it("reads what lies beneath it", function()
+    local dir <close> = folder()
+    for path, name in pairs({ sub = "b", dir = "b", ["absolute-dir"] = "b" }) do
+      assert.same({ name }, { first(path, dir / "www") })
+    end
+    for path, code in pairs({ up = "EXDEV", [".."] = "EXDEV", none = "ENOENT", a = "ENOTDIR" }) do
+      assert.same({ nil, code }, { first(path, dir / "www") })
+    end
+  end)
+end)

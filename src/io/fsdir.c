@@ -10,11 +10,13 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/class.h"
 #include "base/err.h"
 #include "io/file.h"
 #include "io/fs.h"
+#include "io/fsbeneath.h"
 
 enum { BATCH = 16 * 1024, ENTRY_MAX = 2 + 256 };
 
@@ -23,8 +25,9 @@ typedef struct np_dir {
   np_wait wait;
   DIR *dir; /* NULL: not open yet, or at its end */
   bool nofollow, opened, ended, closed, running;
-  size_t at, size; /* in batch */
-  size_t path_size;
+  size_t at, size;  /* in batch */
+  size_t path_size; /* of path and what is behind it */
+  const char *root; /* behind path: the directory it is beneath; or NULL */
   char batch[BATCH];
   char path[];
 } np_dir;
@@ -71,11 +74,23 @@ static int read_batch(np_dir *d) {
   return 0;
 }
 
+static int open_beneath(np_dir *d, void **dir) {
+  np_fsop_place place;
+  int fd = np_fsop_open_beneath(d->root, d->path, &place);
+  if (fd < 0) return fd;
+  *dir = fdopendir(fd);
+  if (*dir) return 0;
+  int r = errno == EBADF ? UV_EACCES : np_fsop_errno();  // it was a place only
+  close(fd);
+  return r;
+}
+
 static int on_run(np_work *w) {
   np_dir *d = (np_dir *)w;
   if (!d->opened) {
     void *dir;
-    int r = np_fsop_opendir(d->path, d->nofollow, &dir);
+    int r = d->root ? open_beneath(d, &dir)
+                    : np_fsop_opendir(d->path, d->nofollow, &dir);
     if (r < 0) return r;
     d->dir = dir;
     d->opened = true;
@@ -222,21 +237,24 @@ static bool open_cancel(np_wait *w) {
 static const np_wait_class open_class = {"scandir", dir_describe, open_cancel,
                                          open_finish, NULL};
 
-/* scandir(path, nofollow) -> iterator of name, type | nil, err */
+/* scandir(path, nofollow [, root]) -> iterator of name, type | nil, err. With a
+ * root, path is relative to it, and no link leads out of it. */
 static int fs_scandir(lua_State *L) {
   np_host *h = np_gethost(L);
   const char *path = np_checkpath(L, 1);
   bool nofollow = lua_toboolean(L, 2);
+  const char *root = lua_isnoneornil(L, 3) ? NULL : np_checkpath(L, 3);
   np_checkwait(L, h);
   np_dir **box = lua_newuserdatauv(L, sizeof(*box), 0);
   *box = NULL;
   np_class_set(L, &dir_class);
-  size_t n = strlen(path) + 1;
-  np_dir *d = np_alloc(h, sizeof(*d) + n);
+  size_t n = strlen(path) + 1, root_size = root ? strlen(root) + 1 : 0;
+  np_dir *d = np_alloc(h, sizeof(*d) + n + root_size);
   if (!d) return luaL_error(L, "not enough memory");
   memset(d, 0, offsetof(np_dir, batch));
   memcpy(d->path, path, n);
-  d->path_size = n;
+  if (root) d->root = memcpy(d->path + n, root, root_size);
+  d->path_size = n + root_size;
   d->nofollow = nofollow;
   d->work.run = on_run;
   d->work.done = on_done;

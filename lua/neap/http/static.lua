@@ -69,9 +69,17 @@ local function html(text)
   return (text:gsub("[&<>\"']", entities))
 end
 
-local function names_in(dir, opts)
-  local names = {}
-  local entries <close> = assert(core.fs.scandir(dir))
+--- What is in a directory; nil if it may not be read.
+local function names_in(self, path)
+  local names, opts = {}, self.opts
+  local root = self.dir
+  if opts.follow then
+    root, path = nil, self.dir .. "/" .. path
+  end
+  local entries <close> = core.fs.scandir(path, false, root)
+  if not entries then
+    return nil
+  end
   for name, kind in entries do
     if opts.hidden or name:sub(1, 1) ~= "." then
       names[#names + 1] = kind == "directory" and name .. "/" or name
@@ -84,7 +92,7 @@ local function names_in(dir, opts)
   return names
 end
 
-local function list(dir, path, opts)
+local function list(names, path)
   local title = html(path)
   local out = {
     ('<!DOCTYPE html>\n<meta charset="utf-8">\n<title>%s</title>\n'):format(title),
@@ -93,7 +101,7 @@ local function list(dir, path, opts)
   if path ~= "/" then
     out[#out + 1] = '<li><a href="../">../</a></li>\n'
   end
-  for _, name in ipairs(names_in(dir, opts)) do
+  for _, name in ipairs(names) do
     local link = url.encode(name):gsub("%%2F", "/")
     out[#out + 1] = ('<li><a href="./%s">%s</a></li>\n'):format(link, html(name))
   end
@@ -141,14 +149,6 @@ local function answer_file(self, fetched, err)
   return response.plain(type(err) == "table" and require("neap.http.file").status_of(err) or 404)
 end
 
---- Whether a path is one of a directory that may be listed.
-local function real_directory(self, path)
-  local root = assert(core.fs.realpath(self.dir))
-  local real = core.fs.realpath(self.dir .. "/" .. path)
-  local inside = real and (real == root or root == "/" or real:sub(1, #root + 1) == root .. "/")
-  return (inside or self.opts.follow) and real or nil
-end
-
 local function serve_directory(self, req, path)
   local opts = self.opts
   if req.path:sub(-1) ~= "/" then
@@ -161,8 +161,8 @@ local function serve_directory(self, req, path)
       return answer_file(self, fetched, err)
     end
   end
-  local real = opts.listing and real_directory(self, path)
-  return real and list(real, req.path, opts) or response.plain(404)
+  local names = opts.listing and names_in(self, path)
+  return names and list(names, req.path) or response.plain(404)
 end
 
 --- The handlers of what is below a prefix, and of the prefix itself.
