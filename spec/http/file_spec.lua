@@ -1,4 +1,5 @@
 local case = require("spec.support.case")
+local certs = require("spec.support.certs")
 local child = require("spec.support.child")
 local neap = require("neap")
 local temp = require("spec.support.temp")
@@ -409,6 +410,49 @@ describe("http ranges:", function()
     assert.equal(200, status('"x"'))
     assert.equal(206, status("Sun, 09 Sep 2001 01:46:40 GMT"))
     assert.equal(200, status("Sun, 09 Sep 2001 01:46:41 GMT"))
+  end))
+end)
+
+describe("http files over", function()
+  for name, tls in pairs({ TCP = false, TLS = { cert = certs.server.cert, key = certs.server.key } }) do
+    it(name .. " come whole, however many at a time", with_files(function(dir, app)
+      assert(fs.write_file(dir / "www/huge.bin", LARGE:rep(10)))
+      local server <close> = assert(app:serve({ host = "127.0.0.1", port = 0, tls = tls }))
+      local url = ("%s://127.0.0.1:%d/huge.bin"):format(tls and "https" or "http", server:address().port)
+      do
+        local session <close> = http.session({ tls = { ca = certs.ca.cert } })
+        neap.map({ false, "bytes=1000-2999999", false, "bytes=5-9,2000000-3000000" }, function(range)
+          local res = assert(session:get(url, range and { headers = { Range = range } } or nil))
+          local text = assert(res:text())
+          if not range then
+            assert.is_true(text == LARGE:rep(10))
+          elseif res.headers["content-range"] then
+            assert.is_true(text == LARGE:rep(10):sub(1001, 3000000))
+          else
+            assert.is_truthy(text:find(LARGE:rep(10):sub(2000001, 3000001), 1, true))
+          end
+        end)
+      end
+      server:close(0)
+      server:wait_closed()
+    end))
+  end
+
+  it("a connection whose client is slow are read as it takes them", with_files(function(dir, app)
+    assert(fs.write_file(dir / "www/huge.bin", LARGE:rep(10)))
+    local client <close>, theirs = neap.testing.stream_pair()
+    local task = neap.spawn(require("neap.http.server").serve_stream, app, theirs)
+    client:write(request("GET /huge.bin"))
+    client:shutdown()
+    neap.testing.settle()
+
+    local got = { client:readuntil("\r\n\r\n") and nil }
+    for piece in client:chunks() do
+      got[#got + 1] = piece
+      neap.sleep(0)
+    end
+    task:await()
+    assert.is_true(table.concat(got) == LARGE:rep(10))
   end))
 end)
 
