@@ -2,8 +2,10 @@
 --- TLS, what it keeps, many at a time, what holds nobody else up.
 local case = require("spec.support.case")
 local certs = require("spec.support.certs")
+local child = require("spec.support.child")
 local eyeballs = require("neap.eyeballs")
 local neap = require("neap")
+local temp = require("spec.support.temp")
 
 local it, http, net = case.it, neap.http, neap.net
 
@@ -309,6 +311,63 @@ describe("other tasks", function()
     end)
 
     assert.is_true(longest < 0.05, longest)
+  end)
+
+  -- With a name server that is mute, in a mount namespace of the child's own.
+  local MUTE = [[
+    local neap = require("neap")
+    local mute = neap.net.udp({ host = "127.0.0.53", port = 53 })
+    if not mute then
+      print("no name server")
+      return
+    end
+    local longest, over = 0, false
+    local ticking = neap.spawn(function()
+      local before = neap.loop.time()
+      while not over do
+        neap.sleep(0.001)
+        local now = neap.loop.time()
+        longest, before = math.max(longest, now - before), now
+      end
+    end)
+    local session <close> = neap.http.session()
+    local tasks = {}
+    for i = 1, 10 do
+      tasks[i] = neap.spawn(session.get, session, ("http://mute%d.test/"):format(i), { timeout = 0.2 })
+    end
+    for _, task in ipairs(tasks) do
+      local res, err = task:await()
+      assert(not res and err.code == "TIMEOUT" and err.op == "resolve", tostring(err))
+    end
+    over = true
+    ticking:await()
+    mute:close()
+    print(longest)
+  ]]
+  local MOUNTED <const> = "mount --bind resolv.conf /etc/resolv.conf && exec \"$0\" mute.lua"
+
+  it("wait for no name server that is mute", function()
+    if not os.execute("unshare -m true 2>/dev/null") then
+      return pending("there is no mount namespace to be had")
+    end
+    local dir <close> = temp.dir()
+    assert(neap.fs.write_file(dir / "mute.lua", MUTE))
+    assert(neap.fs.write_file(dir / "resolv.conf", "nameserver 127.0.0.53\noptions timeout:1 attempts:1\n"))
+    local argv = { "unshare", "-m", "sh", "-c", MOUNTED, child.interpreter() }
+    local least = math.huge
+    for _ = 1, 3 do
+      local done = assert(neap.process.run(argv, { cwd = dir.path }))
+      assert.equal(0, done.code, done.stderr)
+      if done.stdout == "no name server\n" then
+        return pending("port 53 is not to be had")
+      end
+      least = math.min(least, tonumber(done.stdout))
+      if least < 0.05 then
+        break
+      end
+    end
+
+    assert.is_true(least < 0.05, least)
   end)
 
   it("wait for no connection that is not made, nor for its end", function()

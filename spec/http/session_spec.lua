@@ -579,14 +579,18 @@ describe("http.session", function()
       for i = 1, 10 do
         mute[i] = neap.spawn(session.get, session, ("http://mute%d.test/"):format(i))
       end
-      local start = neap.loop.time()
-      assert.equal(200, session:get(peer.url .. "/chain/0").status)
+      local least = math.huge -- of some: a busy machine holds up one or another
+      for _ = 1, 10 do
+        local start = neap.loop.time()
+        assert.equal(200, session:get(peer.url .. "/chain/0").status)
+        least = math.min(least, neap.loop.time() - start)
+      end
       for _, task in ipairs(mute) do
         task:cancel()
         pcall(task.await, task)
       end
 
-      assert.is_true(neap.loop.time() - start < 1)
+      assert.is_true(least < 0.05, least)
     end)
 
     it("that is not found in time is TIMEOUT", function()
