@@ -78,6 +78,68 @@ describe("messages over TLS", function()
     assert.is_true(b:readexactly(2 * RECORD - 5000) == text(1, RECORD):sub(5001) .. text(2, RECORD))
   end)
 
+  --- Sends on what comes, in pieces of any size, down to a byte.
+  local function relay(from, to)
+    for data in from:chunks() do
+      local at = 1
+      while at <= #data do
+        local size = math.random(1, math.random() < 0.3 and 30 or 40000)
+        to:write(data:sub(at, at + size - 1))
+        at = at + size
+        neap.sleep(0)
+      end
+    end
+    to:shutdown()
+  end
+
+  --- Sends messages with numbers from `first`; all of it.
+  local function send(stream, first)
+    local sent = {}
+    for i = 1, 60 do
+      sent[i] = text(first + i, sizes[math.random(#sizes)])
+      assert(stream:write(sent[i]))
+    end
+    stream:shutdown()
+    return table.concat(sent)
+  end
+
+  local function take(stream)
+    local parts = {}
+    repeat
+      local data, err = stream:read(math.random(1, 70000))
+      assert.is_nil(err)
+      table.insert(parts, data)
+    until not data
+    return table.concat(parts)
+  end
+
+  for _, version in ipairs({ "1.2", "1.3" }) do
+    case.timed("arrive whole however the bytes between the two are cut, with TLS " .. version, function()
+      math.randomseed(5)
+      local near, one = neap.testing.stream_pair()
+      local far, other = neap.testing.stream_pair()
+      local relays = { neap.spawn(relay, one, other), neap.spawn(relay, other, one) }
+      local serving = neap.spawn(far.start_tls, far, {
+        server = true, cert = certs.server.cert, key = certs.server.key, max_version = version,
+      })
+      assert(near:start_tls({ ca = certs.ca.cert, server_name = "localhost" }))
+      assert(serving:await())
+
+      local results = neap.gather({
+        neap.spawn(send, near, 0), neap.spawn(take, far), neap.spawn(send, far, 1000), neap.spawn(take, near),
+      })
+
+      assert.is_true(results[1] == results[2])
+      assert.is_true(results[3] == results[4])
+      near:close()
+      far:close()
+      neap.gather(relays)
+      one:close()
+      other:close()
+      math.randomseed()
+    end)
+  end
+
   it("of a record each do not bring the collector for each few", function()
     local out, err = child.run([[
       local cert, key, ca = ...
