@@ -105,9 +105,9 @@ describe("a build without TLS", function()
     assert.equal("absent\n", run({ program, "-e", "print(pcall(require, 'neap.proto.tls') and 'there' or 'absent')" }))
   end)
 
-  it("does it without HTTP, too", function()
+  it("does it without HTTP and without the line editor, too", function()
     local dir <close> = temp.dir()
-    local program = build_with(dir, "TLS=0", "HTTP=0")
+    local program = build_with(dir, "TLS=0", "HTTP=0", "EDIT=0")
 
     local missing = "this neap was built without 'http' %(see neap.features%)"
     assert.matches("^hello\tnil\tnil\tnil\tnil\nfalse\tfalse\n[^\n]*" .. missing .. "\n$", run({ program, "-e", REST }))
