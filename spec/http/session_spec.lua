@@ -432,6 +432,33 @@ describe("http.session", function()
       assert.equal("1", session:request({ url = "/echo", method = "put" }):json().headers.a)
     end)
 
+    it("give way to the fields of a request one by one", function()
+      local session <close> = http.session({
+        headers = { ["X-One"] = "1", ["X-Two"] = { "2", "3" }, Cookie = "a=1", ["X-None"] = "" }, bearer = "t",
+      })
+      local function sent(opts)
+        local list = {}
+        for _, field in ipairs(assert(session:post(peer.url .. "/echo", opts)):json().fields) do
+          local name = field[1]:lower()
+          if name ~= "host" and name ~= "user-agent" and name ~= "accept" then
+            list[#list + 1] = name .. "=" .. field[2]
+          end
+        end
+        table.sort(list)
+        return table.concat(list, " ")
+      end
+
+      assert.equal("accept-encoding=gzip, deflate authorization=Bearer t content-length=0 cookie=a=1"
+        .. " x-none= x-one=1 x-two=2 x-two=3", sent())
+      assert.equal("authorization=Bearer t content-length=2 content-type=application/json cookie=a=1"
+        .. " x-none= x-one=1 x-two=2 x-two=3", sent({ json = {}, compress = false }))
+      assert.equal("accept-encoding=br authorization=own content-length=4 content-type=text/x cookie=b=2"
+        .. " x-none=4 x-one=1 x-two=5", sent({ body = "body", headers = {
+          ["x-two"] = 5, ["x-none"] = "4", authorization = "own", ["content-type"] = "text/x", cookie = "b=2",
+          ["accept-encoding"] = "br", ["content-length"] = "99", ["transfer-encoding"] = "chunked",
+        } }))
+    end)
+
     it("are checked", function()
       assert.error_matches(function() http.session({ max_connections = 0 }) end, "max_connections")
       assert.error_matches(function() http.session({ body = "x" }) end, "unknown option 'body'")

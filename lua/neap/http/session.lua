@@ -45,67 +45,76 @@ local function default_fields(opts)
   return fields
 end
 
---- Fields as libcurl takes them: "name;" is one without a value.
-local function lines_of(fields)
-  local lines = {}
-  for name, value in pairs(fields) do
-    lines[#lines + 1] = value == "" and name .. ";" or name .. ": " .. value
+--- A field as libcurl takes it: "name;" is one without a value, "Expect:" none
+--- at all.
+local function line_of(name, value)
+  if value ~= "" then
+    return name .. ": " .. value
   end
-  return lines
+  return name:lower() == "expect" and "Expect:" or name .. ";"
 end
 
---- Replaces what libcurl decides: how the body is framed.
-local function take_framing(fields, source)
-  local length = fields:get("content-length")
+--- Fields as lines, without those that libcurl decides: how the body is framed,
+--- and Cookie, which it joins with those that servers have set.
+---@return { lines: string[], keys: string[], has: table<string, true>, length: string?, cookie: string? }
+local function header_of(fields)
+  local header = { lines = {}, keys = {}, has = {} }
+  for name, value in pairs(fields) do
+    local key = name:lower()
+    if key == "content-length" then
+      header.length = header.length or value
+    elseif key == "cookie" then
+      header.cookie = header.cookie or value
+    elseif key ~= "transfer-encoding" then
+      local n = #header.lines + 1
+      header.lines[n], header.keys[n] = line_of(name, value), key
+    end
+    header.has[key] = true
+  end
+  return header
+end
+
+--- Adds what a request needs and neither it nor its session says.
+local function add_needed(self, lines, own, opts, source)
+  local has, common = own.has, self._header.has
+  local bearer = opts.bearer or self._opts.bearer
+  if bearer and not has.authorization and not common.authorization then
+    lines[#lines + 1] = "Authorization: Bearer " .. bearer
+  end
+  if source and source.type and not has["content-type"] and not common["content-type"] then
+    lines[#lines + 1] = "Content-Type: " .. source.type
+  end
+  if not has.expect and not common.expect then
+    lines[#lines + 1] = "Expect:" -- no round trip before the body
+  end
+end
+
+local no_header = header_of(headers.new())
+
+--- The header of a request with fields or a body of its own: those of the
+--- session but for the ones that it has itself, then its own.
+local function own_fields(self, opts, source)
+  local common, own = self._header, opts.headers and header_of(headers.new(opts.headers)) or no_header
+  local length = own.length or common.length
   if source and source.open and length and not source.length then
     source.length = math.tointeger(tonumber(length))
   end
-  fields:remove("content-length")
-  fields:remove("transfer-encoding")
-  if not fields:get("expect") then
-    fields:set("Expect", "") -- no round trip before the body
-  end
-end
-
---- The header of a request with fields or a body of its own.
-local function own_fields(self, opts, source)
-  local fields = default_fields(self._opts)
-  if opts.compress == false and not (self._opts.headers and headers.new(self._opts.headers):get("accept-encoding")) then
-    fields:remove("accept-encoding")
-  end
-  local seen = {}
-  for name, value in pairs(headers.new(opts.headers)) do
-    local key = name:lower()
-    if seen[key] then
-      fields:add(name, value)
-    else
-      fields:set(name, value)
-    end
-    seen[key] = true
-  end
-  local bearer = opts.bearer or self._opts.bearer
-  if bearer and not fields:get("authorization") then
-    fields:set("Authorization", "Bearer " .. bearer)
-  end
-  if source and source.type and not fields:get("content-type") then
-    fields:set("Content-Type", source.type)
-  end
-  take_framing(fields, source)
-  local cookie = fields:get("cookie")
-  fields:remove("cookie") -- libcurl joins it with those of the session
-  local lines = lines_of(fields)
-  for i, line in ipairs(lines) do
-    if line:lower() == "expect;" then
-      lines[i] = "Expect:" -- none at all
+  local plain = opts.compress == false and not self._own_encoding
+  local lines = {}
+  for i, key in ipairs(common.keys) do
+    if not own.has[key] and not (plain and key == "accept-encoding") then
+      lines[#lines + 1] = common.lines[i]
     end
   end
-  return lines, cookie
+  table.move(own.lines, 1, #own.lines, #lines + 1, lines)
+  add_needed(self, lines, own, opts, source)
+  return lines, own.cookie or common.cookie
 end
 
 --- The lines of a header, and the value of its Cookie field.
 local function fields_of(self, opts, source)
   if not source and not opts.headers and not opts.bearer and opts.compress == nil and not self._opts.bearer then
-    return self._fields, self._cookie
+    return self._header.lines, self._header.cookie
   end
   return own_fields(self, opts, source)
 end
@@ -327,15 +336,12 @@ end
 --- A session of checked options.
 ---@return neap.http.Session
 function session.make(opts)
-  local fields = default_fields(opts)
-  local cookie = fields:get("cookie")
-  fields:remove("cookie")
   local most = opts.max_connections or CONNECTIONS
   return setmetatable({
     _opts = opts,
     _defaults = { __index = opts },
-    _fields = lines_of(fields),
-    _cookie = cookie,
+    _header = header_of(default_fields(opts)),
+    _own_encoding = opts.headers and headers.new(opts.headers):get("accept-encoding") ~= nil,
     _pool = curl.pool(most, opts.max_per_host or NO_LIMIT, opts.max_idle or most),
     _names = names.new(),
     _targets = {},
