@@ -15,7 +15,6 @@
 #include <unistd.h>
 
 #include "base/err.h"
-#include "io/bufpool.h"
 #include "io/fs.h"
 #include "io/fsbeneath.h"
 
@@ -161,10 +160,18 @@ ssize_t np_fetch_piece(np_fetch *f, int64_t offset, size_t n, char **data) {
   *data = find_data(f, offset, n);
   if (*data || n == 0) return (ssize_t)n;
   if (f->fd < 0) return UV_EAGAIN;
-  *data = np_bufpool_shared(f->work.base.host);
-  if (!*data) return UV_EAGAIN;
-  ssize_t got = read_known(f, *data, n, offset);
-  return got == (ssize_t)n ? got : UV_EAGAIN;
+  if (!make_room(f, n)) return UV_EAGAIN;
+  f->size = 0;
+  f->at = offset;
+  ssize_t got = read_known(f, f->data, n, offset);
+  if (got != (ssize_t)n) return UV_EAGAIN;
+  f->size = n;
+  *data = f->data;
+  return got;
+}
+
+void np_fetch_passed(np_fetch *f, int64_t end) {
+  if (!f->busy && end >= f->at + (int64_t)f->size) drop_data(f);
 }
 
 /* ---- waits -------------------------------------------------------------- */

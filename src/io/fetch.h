@@ -13,8 +13,8 @@
 #include "io/work.h"
 
 enum {
-  NP_FETCH_PIECE = 64 * 1024, /* np_fetch_piece gives no more */
-  NP_FETCH_LOAD = 256 * 1024, /* a thread reads no more at a time */
+  NP_FETCH_PIECE = 128 * 1024, /* np_fetch_piece gives no more */
+  NP_FETCH_LOAD = 256 * 1024,  /* a thread reads no more at a time */
 };
 
 typedef struct np_fetch np_fetch;
@@ -25,9 +25,13 @@ extern const np_class np_fetch_class;
 np_fetch *np_fetch_check(lua_State *L, int arg);
 
 /* Bytes of a file at an offset, n <= NP_FETCH_PIECE: *data is theirs until
- * the loop turns. n, or UV_EAGAIN if they are not in memory or are not there
- * any more: `load` and `read` tell. Plain. */
+ * another one is asked for. n, or UV_EAGAIN if they are not in memory or are
+ * not there any more: `load` and `read` tell. Plain. */
 ssize_t np_fetch_piece(np_fetch *f, int64_t offset, size_t n, char **data);
+
+/* What lies before `end` has been sent: one that waits for its client holds no
+ * memory for it. Plain. */
+void np_fetch_passed(np_fetch *f, int64_t end);
 
 /* Adds `fetch` to the table of file functions on top of the stack. */
 void np_fetch_open(lua_State *L, np_host *h);

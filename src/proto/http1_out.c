@@ -302,7 +302,7 @@ int np_conn_m_begin(lua_State *L) {
   return 1;
 }
 
-/* Sends a piece of the body and waits. The caller has called np_checkwait. */
+/* Sends a piece of the body; 0 or an error. */
 static int write_span(lua_State *L, np_http_conn *c, np_stream *s,
                       np_span data) {
   char line[24];
@@ -329,7 +329,7 @@ static int write_span(lua_State *L, np_http_conn *c, np_stream *s,
     case NP_OUT_CLOSE: break;
     case NP_OUT_NONE: pieces[1].len = 0; break;
   }
-  return np_stream_pushed(L, s, send_pieces(c, s, pieces, 3));
+  return send_pieces(c, s, pieces, 3);
 }
 
 /* write(data): a piece of the body. true, or nil and an error. **waits** */
@@ -339,7 +339,7 @@ int np_conn_m_write(lua_State *L) {
   np_span data;
   data.at = np_checkstring(L, 2, &data.size);
   np_checkwait(L, s->base.host);
-  return write_span(L, c, s, data);
+  return np_stream_pushed(L, s, write_span(L, c, s, data));
 }
 
 /* write_file(file, offset, n): the same with bytes of a file that are in
@@ -351,7 +351,10 @@ int np_conn_m_write_file(lua_State *L) {
   np_checkwait(L, s->base.host);
   lua_pushboolean(L, false);
   if (!get_piece(L, 2, 3, &data)) return 1;
-  return write_span(L, c, s, data);
+  int r = write_span(L, c, s, data);
+  np_fetch_passed(np_fetch_check(L, 2),
+                  lua_tointeger(L, 3) + (int64_t)data.size);
+  return np_stream_pushed(L, s, r);
 }
 
 /* finish([fields]): the end of the body, with a trailer if it is chunked.

@@ -13,8 +13,8 @@ local file = {}
 
 local fetch = core.fs.fetch
 
--- How much is sent at a time, and how much a thread reads where it must.
-local PIECE, LOAD = 64 * 1024, 256 * 1024
+-- How much is sent at a time, and read by a thread where that must be.
+local PIECE = 128 * 1024
 -- Larger files are sent in pieces.
 local WHOLE = 64 * 1024
 -- Larger ones are not compressed: that would take long, for each client anew.
@@ -65,7 +65,7 @@ end
 
 --- Has a thread read what is not in memory.
 local function read_ahead(source, first, last)
-  local all, err = source:load(first, math.min(last - first + 1, LOAD))
+  local all, err = source:load(first, math.min(last - first + 1, PIECE))
   if not all then
     error(err or "the file became shorter while it was sent", 0)
   end
@@ -109,7 +109,7 @@ local function send_packed(context, res, source, size, list, kind)
   local ok, err = context.conn:begin(res.status, kind, nil, list)
   local at = 0
   while ok and at < size do
-    local text = assert(source:read(at, math.min(size - at, PIECE)))
+    local text = assert(source:read(at, math.min(size - at, WHOLE)))
     if text == "" then
       error("the file became shorter while it was sent", 0)
     end
