@@ -55,12 +55,18 @@ local function any()
   return false
 end
 
+local function is_value(value)
+  return type(value) == "number" or type(value) == "string" and not value:find("[\r\n\0]")
+end
+
 local function field_problem(name, value)
-  if type(name) ~= "string" or not name:match(TOKEN) then
+  if type(name) ~= "string" or not name:find(TOKEN) then
     return ("has the invalid name '%s'"):format(tostring(name))
+  elseif type(value) ~= "table" then
+    return not is_value(value) and ("has an invalid value for '%s'"):format(name) or nil
   end
-  for _, one in ipairs(type(value) == "table" and value or { value }) do
-    if type(one) ~= "string" and type(one) ~= "number" or tostring(one):find("[\r\n\0]") then
+  for _, one in ipairs(value) do
+    if not is_value(one) then
       return ("has an invalid value for '%s'"):format(name)
     end
   end
@@ -136,10 +142,6 @@ local function callable(value)
   return type(value) ~= "function" and mismatch("function", value)
 end
 
-local function redirects(value)
-  return option.integer(0, 1000)(value)
-end
-
 local retry_kinds = {
   attempts = option.count,
   delay = option.seconds,
@@ -172,7 +174,7 @@ local common = {
   connect_timeout = option.seconds,
   first_byte_timeout = option.seconds,
   idle_timeout = option.seconds,
-  redirects = redirects,
+  redirects = option.integer(0, 1000),
   tls = tls_options.tls,
   proxy = proxy,
   auth = auth,
@@ -229,11 +231,12 @@ local bodies = { "body", "json", "form", "multipart" }
 ---@return string?
 function client_options.conflict(opts)
   local first
-  for _, name in ipairs(bodies) do
-    if opts[name] ~= nil and first then
-      return ("a request has one body, not '%s' and '%s'"):format(first, name)
-    end
+  for i = 1, #bodies do
+    local name = bodies[i]
     if opts[name] ~= nil then
+      if first then
+        return ("a request has one body, not '%s' and '%s'"):format(first, name)
+      end
       first = name
     end
   end

@@ -161,7 +161,9 @@ local function add_table(self, fields)
       names[#names + 1] = name
     end
   end
-  table.sort(names, by_name)
+  if #names > 1 then
+    table.sort(names, by_name)
+  end
   for _, name in ipairs(names) do
     append_all(self, name, name:lower(), fields[name])
   end
