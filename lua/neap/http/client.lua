@@ -45,7 +45,9 @@ local function verb(name)
   client[name] = function(...)
     local text, opts = ...
     text = args.string(name, 1, text, select("#", ...))
-    opts = opts and args.options(name, 2, opts, options.request)
+    if opts ~= nil then
+      args.options(name, 2, opts, options.request)
+    end
     local problem = opts and options.conflict(opts)
     if problem then
       args.fail(name, 2, problem)

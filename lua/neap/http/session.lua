@@ -252,9 +252,11 @@ local function verb(name)
   local method = name:upper()
   Session[name] = function(self, ...)
     local text, opts = ...
-    if type(text) ~= "string" or opts then
+    if type(text) ~= "string" or opts ~= nil then
       text = args.string(name, 1, text, select("#", ...))
-      opts = opts and args.options(name, 2, opts, options.request)
+      if opts ~= nil then
+        args.options(name, 2, opts, options.request)
+      end
       local problem = opts and options.conflict(opts)
       if problem then
         args.fail(name, 2, problem)
