@@ -10,6 +10,8 @@ local writer = require("neap.http.json_writer")
 
 local json = {}
 
+local next, number_type, type = next, math.type, type
+
 local codec
 
 -- Of tables in tables, as in cjson.
@@ -158,22 +160,30 @@ function json.decode(text)
   return value
 end
 
---- Whether cjson writes a value as it is. What it refuses, it refuses itself.
+--- Whether a number keeps its value in 14 digits. Most have at most four
+--- decimals, which is told without making a text.
+local function suits_number(value)
+  if number_type(value) == "integer" then
+    return value > -10 ^ 14 and value < 10 ^ 14
+  end
+  local scaled = (value * 1e4 + 0.5) // 1
+  if scaled / 1e4 == value and scaled < 1e14 and scaled > -1e14 then
+    return true
+  end
+  return tonumber(("%.14g"):format(value)) == value or value ~= value or value - value ~= 0
+end
+
+--- Whether cjson writes a table as it is. What it refuses, it refuses itself.
 local function suits_cjson(value, depth)
-  if type(value) == "number" then
-    if math.type(value) == "integer" then
-      return value > -10 ^ 14 and value < 10 ^ 14
-    end
-    return tonumber(("%.14g"):format(value)) == value or value ~= value or value - value ~= 0
-  elseif type(value) ~= "table" or depth == MAX_DEPTH then
+  if depth == MAX_DEPTH then
     return true
   elseif next(value) == nil then
     return not writer.is_empty_array(value)
   end
   for key, item in next, value do
     local kind = type(item)
-    if (kind == "number" or kind == "table") and not suits_cjson(item, depth + 1)
-      or type(key) == "number" and not suits_cjson(key, depth) then
+    if kind == "number" and not suits_number(item) or kind == "table" and not suits_cjson(item, depth + 1)
+      or type(key) == "number" and not suits_number(key) then
       return false
     end
   end
@@ -186,7 +196,9 @@ end
 ---@return string
 function json.encode(value)
   codec = codec or load_codec()
-  if suits_cjson(value, 0) then
+  local kind = type(value)
+  local long = kind == "table" and not suits_cjson(value, 0) or kind == "number" and not suits_number(value)
+  if not long then
     return codec.encode(value)
   end
   return writer.write(value, codec.null)
