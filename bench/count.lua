@@ -27,10 +27,21 @@ local OPERATIONS = {
   { "timeout", 20000 },
   { "generator", 20000 },
   { "sleepers", 20000 },
+  { "timers", 20000 },
   { "echo", 4000, 1800 },
+  { "echo_large", 1000 },
+  { "accept", 1600 },
   { "udp_echo", 20000, 1900 },
-  { "websocket_echo", 4000 },
+  { "tls_echo", 2000 },
+  { "tls_handshake", 40 },
   { "http", 4000 },
+  { "http_json", 100 },
+  { "http_file", 300 },
+  { "websocket_echo", 4000 },
+  { "http_client", 500 },
+  { "copy_lines", 20000 },
+  { "read_file", 2000 },
+  { "process", 60 },
 }
 
 -- Runs a shell command; its output without the last line end, or nil.
@@ -52,52 +63,100 @@ local VALGRIND = "env -i PATH=/usr/bin:/bin LD_PRELOAD="
   .. FIXED
   .. " valgrind --tool=callgrind --callgrind-out-file=/dev/null"
 
-local function count_operation(name, n)
-  local command = ("%s %s bench/ops.lua %s %d"):format(VALGRIND, NEAP, name, n)
+-- The instructions of a script that does something n times.
+local function count_script(words)
+  local command = ("%s %s bench/%s"):format(VALGRIND, NEAP, words)
   local output, text = capture(command)
   return instructions(output) or error("failed: " .. command .. "\n" .. text, 0)
 end
 
--- The instructions of a server while clients send n messages of 64 bytes.
-local function count_server(name, load, clients, n)
-  local script = ([[
-    log=$(mktemp); port=$(mktemp)
-    %s %s bench/%s.lua >"$port" 2>"$log" </dev/null &
-    pid=$!
-    tries=0
-    while [ ! -s "$port" ] && [ $tries -lt 200 ]; do
-      sleep 0.05; tries=$((tries + 1))
-    done
-    build/bench/%s "$(cat "$port")" %d %d 64
-    kill -TERM $pid; wait $pid
-    cat "$log"; rm -f "$log" "$port"
-  ]]):format(VALGRIND, NEAP, name, load, clients, n)
+local function run_script(text)
   local path = os.tmpname()
   local file = assert(io.open(path, "w"))
-  file:write(script)
+  file:write(text)
   file:close()
-  local output, text = capture("sh " .. path)
+  local output, problem = capture("sh " .. path)
   os.remove(path)
-  return instructions(output) or error("failed: " .. name .. "\n" .. text, 0)
+  return output, problem
 end
 
--- The program and how many clients it plays.
-local LOADS = {
-  echo = { "load_echo", 10 },
-  udp_echo = { "load_udp", 50 },
-  websocket_echo = { "load_websocket", 10 },
-  http = { "load_http", 10 },
+-- The server prints its port, and is counted or serves who is counted.
+local SERVER <const> = [[
+  log=$(mktemp); port=$(mktemp); input=$(mktemp -u)
+  mkfifo "$input"; exec 3<>"$input"; rm "$input"
+  %s >"$port" 2>"$log" <&3 &
+  pid=$!
+  tries=0
+  while [ ! -s "$port" ] && [ $tries -lt 200 ]; do
+    sleep 0.05; tries=$((tries + 1))
+  done
+  port_file=$port; port=$(cat "$port")
+  %s
+  kill -TERM $pid; wait $pid
+  cat "$log"; rm -f "$log" "$port_file"
+]]
+
+local function count_served(server, load)
+  local output, text = run_script(SERVER:format(server, load))
+  return instructions(output) or error("failed: " .. server .. "\n" .. text, 0)
+end
+
+local DIRECTORY = os.tmpname()
+
+-- Prepared by commands, for the others to read.
+local function prepare()
+  assert(os.execute(([[
+    rm -f %s && mkdir %s && cd %s
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
+      -subj /CN=localhost -days 1 -keyout key -out cert 2>/dev/null
+    for i in $(seq 4000); do echo $i >$i; done
+    head -c 10240 /dev/zero >file
+    for i in 20000 40000; do
+      seq 100000000 $((100000000 + i - 1)) | sed 's/$/ and the rest of a line of text/' >lines.$i
+    done
+  ]]):format(DIRECTORY, DIRECTORY, DIRECTORY)))
+end
+
+-- A server's script, and a load of n operations.
+local SERVERS = {
+  echo = { "echo.lua", "load_echo $port 10 N 64" },
+  echo_large = { "echo.lua", "load_echo $port 10 N 65536" },
+  accept = { "echo.lua", "load_accept $port N" },
+  udp_echo = { "udp_echo.lua", "load_udp $port 50 N 64" },
+  tls_echo = { "tls_echo.lua DIR/cert DIR/key", "load_tls $port $pid echo N 64" },
+  tls_handshake = { "tls_echo.lua DIR/cert DIR/key", "load_tls $port $pid handshake N" },
+  http = { "http.lua", "load_http $port 10 N" },
+  http_json = { "http.lua", "load_http $port 10 N /json" },
+  http_file = { "http.lua 0 DIR", "load_http $port 10 N /static/file" },
+  websocket_echo = { "websocket_echo.lua", "load_websocket $port 10 N 64" },
 }
 
-local function measure(name, n)
-  local function count(m)
-    local load = LOADS[name]
-    if load then
-      return count_server(name, load[1], load[2], m)
-    end
-    return count_operation(name, m)
+-- Scripts that are not operations of bench/ops.lua.
+local SCRIPTS = {
+  timers = "scale.lua timers N",
+  copy_lines = "io.lua copy DIR/lines.N",
+  read_file = "io.lua read DIR N",
+  process = "io.lua spawn N",
+}
+
+local function fill(words, n)
+  return (words:gsub("%f[%w]DIR%f[%W]", DIRECTORY):gsub("%f[%w]N%f[%W]", tostring(n)))
+end
+
+local function count(name, n)
+  local server = SERVERS[name]
+  if server then
+    return count_served(("%s %s bench/%s"):format(VALGRIND, NEAP, fill(server[1], n)),
+      "build/bench/" .. fill(server[2], n) .. " >/dev/null")
+  elseif name == "http_client" then
+    return count_served("build/bench/limits/uv_http 0",
+      ('%s %s bench/client.lua "http://127.0.0.1:$port/" %d 1 2>&1'):format(VALGRIND, NEAP, n))
   end
-  return (count(2 * n) - count(n)) / n
+  return count_script(fill(SCRIPTS[name] or "ops.lua " .. name .. " N", n))
+end
+
+local function measure(name, n)
+  return (count(name, 2 * n) - count(name, n)) / n
 end
 
 -- What the counts depend on.
@@ -127,6 +186,7 @@ local function write_record(key, counts)
   file:close()
 end
 
+prepare()
 assert(os.execute("cc -shared -fPIC -o " .. FIXED .. " bench/fixed_time.c"))
 local only, key, record = arg[1], environment(), recorded()
 local comparable = record.environment == key
@@ -156,4 +216,5 @@ elseif not comparable then
   print("not compared: recorded with " .. tostring(record.environment) .. ", this is " .. key)
 end
 os.remove(FIXED)
+os.execute("rm -r " .. DIRECTORY)
 os.exit(rose == 0 and 0 or 1, true)

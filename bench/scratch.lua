@@ -7,7 +7,8 @@ local base, count = nil, 0
 
 local Directory <const> = {
   __close = function(directory)
-    os.execute("rm -rf " .. directory.path)
+    -- again, for what a process that is just ending has added
+    os.execute(("rm -rf %s || { sleep 0.2; rm -rf %s; }"):format(directory.path, directory.path))
   end,
 }
 
