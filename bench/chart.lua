@@ -118,7 +118,8 @@ local function bar(x, y, width, side, result, scale)
   local length = math.max(1, math.min(1, figure / scale) * most)
   return table.concat({
     text(x + LABEL - 6, y + 11, name_of(side, result), class, "end"),
-    ('<rect class="%s" x="%.1f" y="%d" width="%.1f" height="%d" rx="1.5"/>'):format(class, x + LABEL, y, length, ROW - 4),
+    ('<rect class="%s" x="%.1f" y="%d" width="%.1f" height="%d" rx="1.5"/>'):format(
+      class, x + LABEL, y, length, ROW - 4),
     figure > scale and cut(x + LABEL + most - 24, y) or "",
     text(x + LABEL + length + 5, y + 11, shorten(figure), class == "neap" and class or "quiet"),
   }, "\n")
