@@ -458,6 +458,8 @@ static const luaL_Reg funcs[] = {{"group", new_group},
                                  {"fields", fields_of},
                                  {"date", date_of},
                                  {"reason", reason_of},
+                                 {"json_suits", np_http_json_suits},
+                                 {"json_restore", np_http_json_restore},
                                  {NULL, NULL}};
 
 int luaopen_neap_proto_http1(lua_State *L);
@@ -466,7 +468,7 @@ int luaopen_neap_proto_http1(lua_State *L) {
   np_host *h = np_gethost(L);
   np_class_register(L, h, &group_class);
   np_class_register(L, h, &conn_class);
-  lua_createtable(L, 0, 4);
+  lua_createtable(L, 0, 6);
   np_setfuncs(L, h, funcs);
   return 1;
 }

@@ -5,6 +5,7 @@
  *   http1_body.c  a request body: counted or chunked, with its limits
  *   http1_out.c   answers: heads, chunks, corking
  *   http1_text.c  characters, names and dates
+ *   http1_json.c  numbers in JSON
  */
 #ifndef NP_HTTP1_H
 #define NP_HTTP1_H
@@ -59,6 +60,11 @@ const char *np_http_reason(int status);
 enum { NP_DATE_SIZE = 29 };
 /* Writes "Sun, 06 Nov 1994 08:49:37 GMT", without a zero. */
 void np_http_date(time_t when, char date[NP_DATE_SIZE]);
+
+/* ---- numbers in JSON: http1_json.c, for Lua ------------------------------ */
+
+int np_http_json_suits(lua_State *L);
+int np_http_json_restore(lua_State *L);
 
 /* ---- request heads: http1_head.c ---------------------------------------- */
 

@@ -6,16 +6,13 @@
 --- strings that begin with some random bytes, which nobody outside knows.
 local core = require("neap.core")
 local errors = require("neap.errors")
+local http1 = require("neap.proto.http1")
 local writer = require("neap.http.json_writer")
 
 local json = {}
 
-local next, number_type, type = next, math.type, type
 
 local codec
-
--- Of tables in tables, as in cjson.
-local MAX_DEPTH = 1000
 
 local function load_codec()
   local ok, cjson = pcall(require, "cjson")
@@ -26,25 +23,6 @@ local function load_codec()
   codec.decode_invalid_numbers(false)
   codec.encode_number_precision(14) -- the most that it takes
   return codec
-end
-
--- The largest float below which every integer has a float of its own.
-local EXACT = 2.0 ^ 53
-
---- cjson makes floats of all numbers: those that stand for integers become
---- integers again.
-local function restore_integers(value)
-  if type(value) == "number" then
-    local integral = value % 1 == 0 and value < EXACT and value > -EXACT
-    return integral and math.tointeger(value) or value
-  elseif type(value) == "table" then
-    for key, item in next, value do
-      if type(item) == "table" or type(item) == "number" then
-        value[key] = restore_integers(item)
-      end
-    end
-  end
-  return value
 end
 
 -- ---- marks ---------------------------------------------------------------------
@@ -138,12 +116,12 @@ end
 local function read(text)
   local decode = (codec or load_codec()).decode
   if not needs_marks(text) then
-    return restore_integers(decode(text))
+    return http1.json_restore(decode(text))
   elseif not mark then
     make_mark()
   end
   local ok, value = pcall(decode, add_marks(text))
-  return unmark(restore_integers(ok and value or decode(text)))
+  return unmark(http1.json_restore(ok and value or decode(text)))
 end
 
 --- The value of a text; what stands for null is `json.null()`. Integers of 64
@@ -160,45 +138,13 @@ function json.decode(text)
   return value
 end
 
---- Whether a number keeps its value in 14 digits. Most have at most four
---- decimals, which is told without making a text.
-local function suits_number(value)
-  if number_type(value) == "integer" then
-    return value > -10 ^ 14 and value < 10 ^ 14
-  end
-  local scaled = (value * 1e4 + 0.5) // 1
-  if scaled / 1e4 == value and scaled < 1e14 and scaled > -1e14 then
-    return true
-  end
-  return tonumber(("%.14g"):format(value)) == value or value ~= value or value - value ~= 0
-end
-
---- Whether cjson writes a table as it is. What it refuses, it refuses itself.
-local function suits_cjson(value, depth)
-  if depth == MAX_DEPTH then
-    return true
-  elseif next(value) == nil then
-    return not writer.is_empty_array(value)
-  end
-  for key, item in next, value do
-    local kind = type(item)
-    if kind == "number" and not suits_number(item) or kind == "table" and not suits_cjson(item, depth + 1)
-      or type(key) == "number" and not suits_number(key) then
-      return false
-    end
-  end
-  return true
-end
-
 --- The text of a value. Raises what has none. An empty table is an object,
 --- unless its metatable has `__jsontype = "array"`.
 ---@param value any
 ---@return string
 function json.encode(value)
   codec = codec or load_codec()
-  local kind = type(value)
-  local long = kind == "table" and not suits_cjson(value, 0) or kind == "number" and not suits_number(value)
-  if not long then
+  if http1.json_suits(value) then
     return codec.encode(value)
   end
   return writer.write(value, codec.null)
