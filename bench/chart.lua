@@ -67,7 +67,7 @@ local function shorten(figure)
 end
 
 local function count(n)
-  return n >= 1000000 and ("%g M"):format(n / 1000000) or n >= 1000 and ("%g k"):format(n / 1000) or tostring(n)
+  return n >= 1000000 and ("%g M"):format(n / 1000000) or n >= 1000 and ("%g k"):format(n / 1000) or ("%g"):format(n)
 end
 
 local function name_of(side, result)

@@ -63,16 +63,17 @@ function scale.timers(n)
 end
 
 function scale.switch(n)
-  local rounds <const> = math.max(1, 2000000 // n)
+  local rounds <const> = math.max(8, 2000000 // n)
+  local tasks = {}
+  for i = 1, n do
+    tasks[i] = neap.spawn(function()
+      for _ = 0, rounds do
+        neap.sleep(0)
+      end
+    end)
+  end
+  neap.sleep(0) -- all have begun
   return each(n * rounds, function()
-    local tasks = {}
-    for i = 1, n do
-      tasks[i] = neap.spawn(function()
-        for _ = 1, rounds do
-          neap.sleep(0)
-        end
-      end)
-    end
     neap.gather(tasks)
   end)
 end
@@ -89,15 +90,20 @@ function scale.spawn(n)
 end
 
 function scale.event(n)
-  local event, tasks = neap.sync.event(), {}
-  for i = 1, n do
-    tasks[i] = neap.spawn(event.wait, event)
+  local rounds <const> = math.max(1, 100000 // n)
+  local sum = 0
+  for _ = 1, rounds do
+    local event, tasks = neap.sync.event(), {}
+    for i = 1, n do
+      tasks[i] = neap.spawn(event.wait, event)
+    end
+    neap.sleep(0)
+    sum = sum + each(n, function()
+      event:set()
+      neap.gather(tasks)
+    end)
   end
-  neap.sleep(0)
-  return each(n, function()
-    event:set()
-    neap.gather(tasks)
-  end)
+  return sum / rounds
 end
 
 local name, n = arg[1], math.tointeger(tonumber(arg[2]))
