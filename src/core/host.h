@@ -70,9 +70,10 @@ struct np_host {
   /* the ready queue and its turns: loop.c */
   np_task *ready_head, *ready_tail;
   uint32_t nready;
-  uint32_t look; /* the resumption of a turn that looks at the clock */
-  bool draining; /* inside a turn */
-  bool polling;  /* between prepare and check: a turn follows */
+  uint32_t look;  /* the resumption of a turn that looks at the clock */
+  bool turn_over; /* the turn ends then: the loop has to free something */
+  bool draining;  /* inside a turn */
+  bool polling;   /* between prepare and check: a turn follows */
   bool idle_on;
   bool shuffle; /* neap.testing.shuffle */
   uint64_t shuffle_state;

@@ -144,6 +144,8 @@ void np_limits_collect(np_host *h, lua_State *L) {
   lua_gc(L, LUA_GCCOLLECT);
   np_pool_trim(&h->pool_memory);
   if (h->limits.memory > 0) look_again(h);
+  h->turn_over = true; /* what finalizers close is freed by the loop */
+  h->look = 0;
 }
 
 /* The live task with this number; NULL: it has ended. */

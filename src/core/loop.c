@@ -106,6 +106,7 @@ static void drain(np_host *h) {
   uint64_t start = uv_hrtime(), elapsed = 0;
   uint32_t n = 0;
   h->look = 1;
+  h->turn_over = false;
   h->draining = true;
   while (h->ready_head) {
     if (h->debug)
@@ -115,7 +116,7 @@ static void drain(np_host *h) {
     if (++n == TURN_RESUMPTIONS) break;
     if (n < h->look) continue;
     elapsed = uv_hrtime() - start;
-    if (elapsed >= TURN_NS || h->guard.met) break;
+    if (elapsed >= TURN_NS || h->guard.met || h->turn_over) break;
     uint64_t ahead = (TURN_NS - elapsed) * n / (elapsed + 1) / 2;
     h->look =
         n + (ahead > CHECK_EVERY_MAX ? CHECK_EVERY_MAX : (uint32_t)ahead + 1);
