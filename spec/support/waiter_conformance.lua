@@ -445,14 +445,16 @@ function conformance.system(kind)
   end
 
   case_of("raises CANCELLED in a waiter that is cancelled, and serves the next", function(object)
-    local task = waiting(object)
-    -- what is quick may be served before it is cancelled
-    while not task:cancel() do
-      assert.is_true(kind.quick)
-      task = waiting(object)
-    end
-
-    expect.code("CANCELLED", neap.await, task)
+    local served
+    repeat -- what is quick may be served before it is cancelled
+      local task = waiting(object)
+      served = not task:cancel() or kind.quick and pcall(neap.await, task)
+      if served then
+        assert.is_true(kind.quick)
+      else
+        expect.code("CANCELLED", neap.await, task)
+      end
+    until not served
     if kind.kept then
       kind.wake(object)
     end
