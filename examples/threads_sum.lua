@@ -6,7 +6,7 @@
 -- Prints the sum, and that the loop was free meanwhile.
 local neap = require("neap")
 
-local parts, size = tonumber(arg[1]) or 4, 1000000
+local parts, size = tonumber(arg[1]) or 4, 5000000
 
 local function sum(from, to)
   local total = 0

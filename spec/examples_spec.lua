@@ -67,7 +67,7 @@ describe("the example", function()
   end
 
   it("threads_sum leaves the loop free", function()
-    assert.equal("the sum of 1 to 4000000 is 8000002000000\nthe loop was free meanwhile\n", run("threads_sum"))
+    assert.equal("the sum of 1 to 20000000 is 200000010000000\nthe loop was free meanwhile\n", run("threads_sum"))
   end)
 
   it("hello greets", function()
