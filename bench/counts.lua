@@ -12,7 +12,7 @@ return {
   queue = 2368,
   queue_bounded = 3128,
   queue_waiting = 6300,
-  event = 4164,
+  event = 2204,
   timeout = 3133,
   generator = 1010,
   sleepers = 7801,

@@ -45,7 +45,7 @@ return {
     "core/group.c:group_class", "task group",
     "neap.task_group(function(g) g:spawn(neap.sleep, 100) end)",
   },
-  { "core/waitq.c:waitq_class", "wait queue", "neap.sync.event():wait()" },
+  { "core/event.c:event_class", "event wait", "neap.sync.event():wait()" },
   { "core/waitq.c:waitq_class", "wait queue", "neap.loop.run_forever()" },
   {
     "core/waitq.c:settle_class", "a turn",

@@ -1,4 +1,5 @@
 local case = require("spec.support.case")
+local expect = require("spec.support.expect")
 local waiters = require("spec.support.waiter_conformance")
 local neap = require("neap")
 
@@ -81,5 +82,27 @@ describe("an event", function()
     settle()
 
     assert.is_true(woken)
+  end)
+
+  it("says what it is and how many wait", function()
+    local event = sync.event()
+    local task = neap.spawn(event.wait, event)
+    settle()
+
+    assert.equal("event wait", task:waiting_on())
+    assert.equal("Event: not set, 1 waiting", tostring(event))
+
+    event:set()
+    neap.await(task)
+
+    assert.equal("Event: set", tostring(event))
+  end)
+
+  it("refuses a call without itself", function()
+    local event = sync.event()
+
+    local err = expect.error(function() event.wait() end)
+
+    assert.matches("calling 'wait' on bad self %(Event expected, got no value%)", err)
   end)
 end)

@@ -35,6 +35,19 @@ void np_setfuncs(lua_State *L, void *host, const luaL_Reg *funcs) {
   set_functions(L, host, 0, funcs);
 }
 
+void np_setmethods(lua_State *L, void *host, int owner, int more,
+                   const luaL_Reg *methods) {
+  int object = lua_gettop(L);
+  for (const luaL_Reg *m = methods; m->func; m++) {
+    lua_pushlightuserdata(L, host);
+    lua_pushvalue(L, object);
+    lua_pushstring(L, m->name);
+    if (more) lua_pushvalue(L, more);
+    lua_pushcclosure(L, m->func, more ? 4 : 3);
+    lua_setfield(L, owner, m->name);
+  }
+}
+
 /* [.. mt methods] -> [.. mt]  __index is the table of methods, and its "close"
  * is __close, unless the class has metamethods of that name. */
 static void link_methods(lua_State *L) {
@@ -93,7 +106,7 @@ static int raise_argument(lua_State *L, int arg) {
   const char *text = lua_tostring(L, -1);
   const char *name = lua_tostring(L, UPNAME);
   if (!name) name = "?";  // not one of np_setfuncs
-  if (lua_istable(L, UPCLASS)) {
+  if (lua_istable(L, UPCLASS) || lua_isuserdata(L, UPCLASS)) {
     arg--;  // self is not counted
     if (arg == 0) {
       return luaL_error(L, "calling '%s' on bad self (%s)", name, text);

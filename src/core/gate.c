@@ -3,9 +3,9 @@
  * and a semaphore are. A permit that is given back while tasks wait goes to
  * the first of them and is never free in between, so nobody barges in.
  *
- * core.gate(owner, kind, value, bound) gives the gate and its two hot
- * functions, to be fields of the owner: found there without a look into its
- * class, and without a frame of Lua, they cost half of what methods do.
+ * core.gate(owner, kind, value, bound) gives the gate; its two hot functions
+ * become fields of the owner: found there without a look into its class, and
+ * without a frame of Lua, they cost half of what methods do.
  */
 #include <lauxlib.h>
 #include <string.h>
@@ -103,16 +103,11 @@ static const luaL_Reg methods[] = {{"retake", gate_retake},
                                    {NULL, NULL}};
 static const np_class gate_class_ = {"Gate", methods, NULL};
 
-/* [.. gate .. ] -> [.. gate .. fn] */
-static void push_hot(lua_State *L, np_host *h, int gate, const char *name,
-                     lua_CFunction fn) {
-  lua_pushlightuserdata(L, h);
-  lua_pushvalue(L, gate);
-  lua_pushstring(L, name);
-  lua_pushcclosure(L, fn, 3);
-}
+static const luaL_Reg hot[] = {
+    {"acquire", gate_acquire}, {"release", gate_release}, {NULL, NULL}};
 
-/* gate(owner, kind, value, bound) -> gate, acquire, release */
+/* gate(owner, kind, value, bound) -> gate; its hot functions become fields of
+ * the owner. */
 static int gate_new(lua_State *L) {
   np_host *h = np_gethost(L);
   np_gate *g = lua_newuserdatauv(L, sizeof *g, 0);
@@ -125,10 +120,8 @@ static int gate_new(lua_State *L) {
   };
   np_waitq_init(&g->queue);
   np_class_set(L, &gate_class_);
-  int gate = lua_gettop(L);
-  push_hot(L, h, gate, "acquire", gate_acquire);
-  push_hot(L, h, gate, "release", gate_release);
-  return 3;
+  np_setmethods(L, h, 1, 0, hot);
+  return 1;
 }
 
 static const luaL_Reg funcs[] = {{"gate", gate_new}, {NULL, NULL}};

@@ -9,6 +9,7 @@
 
 void np_callback_open(lua_State *L, np_host *h);
 void np_debug_open(lua_State *L, np_host *h);
+void np_event_open(lua_State *L, np_host *h);
 void np_gate_open(lua_State *L, np_host *h);
 void np_group_open(lua_State *L, np_host *h);
 void np_limits_open(lua_State *L, np_host *h);

@@ -1,56 +1,34 @@
---- An event: a flag that tasks wait for. Nobody waits while it is set.
+--- An event: a flag that tasks wait for. Nobody waits while it is set. The flag
+--- and its queue are core's event.c, whose functions are fields of the event
+--- itself.
 local core = require("neap.core")
-local waitq = require("neap.sync.waitq")
-
-local checkwait, park, wake = core.checkwait, waitq.park, waitq.wake
 
 local event = {}
 
 ---@class neap.Event
----@field private _set boolean
----@field private _parked integer  how many came to wait since the last `set`
----@field private _waiters table
+---@field wait async fun(self: neap.Event)  waits until the flag is set
+---@field set fun(self: neap.Event)  sets the flag and wakes all who wait, also if
+--- `clear` follows at once
+---@field clear fun(self: neap.Event)
+---@field private _event table
 local Event = { __name = "Event" }
 Event.__index = Event
 
 ---@return neap.Event
 function event.new()
-  return setmetatable({ _set = false, _parked = 0, _waiters = waitq.new() }, Event)
-end
-
---- Sets the flag and wakes all who wait, also if `clear` follows at once.
-function Event:set()
-  self._set = true
-  local parked = self._parked
-  while parked > 0 and wake(self._waiters) do
-    parked = parked - 1
-  end
-  self._parked = 0
-end
-
-function Event:clear()
-  self._set = false
+  local self = setmetatable({}, Event)
+  self._event = core.event(self)
+  return self
 end
 
 ---@return boolean
 function Event:is_set()
-  return self._set
-end
-
---- Waits until the flag is set.
----@async
-function Event:wait()
-  if self._set then
-    checkwait()
-  else
-    self._parked = self._parked + 1
-    park(self._waiters, "event wait")
-  end
+  return self._event:is_set()
 end
 
 function Event:__tostring()
-  return self._set and "Event: set"
-    or ("Event: not set, %d waiting"):format(waitq.count(self._waiters))
+  return self:is_set() and "Event: set"
+    or ("Event: not set, %d waiting"):format(self._event:waiting())
 end
 
 return event

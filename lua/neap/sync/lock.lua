@@ -18,7 +18,7 @@ guard.extend(Lock)
 ---@return neap.Lock
 function lock.new()
   local self = setmetatable({}, Lock)
-  self._gate, self.acquire, self.release = core.gate(self, "lock", 1, 1)
+  self._gate = core.gate(self, "lock", 1, 1)
   return self
 end
 

@@ -18,7 +18,7 @@ guard.extend(Semaphore)
 
 local function new(value, bound)
   local self = setmetatable({}, Semaphore)
-  self._gate, self.acquire, self.release = core.gate(self, "semaphore", value, bound)
+  self._gate = core.gate(self, "semaphore", value, bound)
   return self
 end
 
