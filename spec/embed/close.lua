@@ -47,9 +47,20 @@ return {
   },
   { "core/event.c:event_class", "event wait", "neap.sync.event():wait()" },
   { "core/waitq.c:waitq_class", "wait queue", "neap.loop.run_forever()" },
+  { "core/queue.c:put_class", "queue put", "local q = neap.sync.queue(1) q:put(1) q:put(2)" },
+  { "core/queue.c:get_class", "queue get", "neap.sync.queue():get()" },
+  { "core/queue.c:join_class", "queue join", "local q = neap.sync.queue() q:put(1) q:join()" },
+  {
+    "core/queue.c:put_turn_class", "a turn",
+    "local q = neap.sync.queue() while true do q:put(1) q:get_nowait() end",
+  },
+  {
+    "core/queue.c:get_turn_class", "a turn",
+    "local q = neap.sync.queue() while true do q:put_nowait(1) q:get() end",
+  },
   {
     "core/waitq.c:settle_class", "a turn",
-    "local q = neap.sync.queue() while true do q:put(1) q:get() end",
+    "while true do require('neap.core').checkturn() end",
   },
   {
     "core/waitq.c:true_class", "a turn",

@@ -144,7 +144,7 @@ exports.classes = {
 -- Classes whose objects no user has.
 exports.internal_classes = {
   "ChannelWait", "Child", "Codec", "Compressor", "Decompressor", "Editor", "EventFlag", "FetchedFile", "Gate",
-  "Guests", "HttpConnection", "HttpGroup", "Load", "Multi", "Notifier", "Pool", "Request", "Resolve",
+  "Guests", "HttpConnection", "HttpGroup", "Load", "Multi", "Notifier", "Pool", "QueueItems", "Request", "Resolve",
   "Reverse", "Router",
   "Scope", "ThreadJob", "Transfer", "UdpSend", "WaitQueue", "Watchman", "WebSockets",
   "Workers",

@@ -73,6 +73,21 @@ describe("a priority queue whose order fails", function()
   end)
 end)
 
+describe("a priority queue whose order waits", function()
+  it("raises that it cannot, and keeps its items", function()
+    local queue = sync.priority_queue(0, function(a, b)
+      neap.sleep(0)
+      return a < b
+    end)
+    queue:put(1)
+
+    assert.matches("cannot wait here", tostring(expect.code("INVALID_STATE", queue.put, queue, 2)))
+
+    assert.equal(1, queue:qsize())
+    assert.equal(1, queue:get())
+  end)
+end)
+
 describe("a priority queue whose order uses the queue", function()
   it("refuses the put", function()
     local queue, inside = nil, false

@@ -64,6 +64,45 @@ describe("sync.queue", function()
     end
   end)
 
+  for maxsize = 1, 11 do
+    it("keeps the order as it goes round and round, with maxsize " .. maxsize, function()
+      local queue, seen, put = sync.queue(maxsize), {}, 0
+      for round = 1, 60 do
+        while not queue:full() and put < round * 7 do
+          put = put + 1
+          queue:put(put)
+        end
+        for _ = 1, math.min(queue:qsize(), round * 5 % 13) do
+          table.insert(seen, queue:get())
+        end
+      end
+      for _, item in ipairs(drain(queue)) do
+        table.insert(seen, item)
+      end
+
+      assert.is_true(put > maxsize)
+      for i = 1, put do
+        assert.equal(i, seen[i])
+      end
+    end)
+  end
+
+  it("forgets what was taken after it grew", function()
+    local queue, kept = sync.queue(), setmetatable({}, { __mode = "v" })
+    for i = 1, 30 do
+      kept[i] = { i }
+      queue:put(kept[i])
+      if i % 3 == 0 then
+        queue:get()
+      end
+    end
+
+    drain(queue)
+    collectgarbage()
+
+    assert.is_nil(next(kept))
+  end)
+
   it("lets the items of puts that wait in by the order of the puts", function()
     local queue = sync.queue(1)
     queue:put(0)

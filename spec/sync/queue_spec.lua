@@ -186,6 +186,19 @@ for name, new in pairs({
       assert.equal(0, queue:qsize())
     end)
 
+    it("refuses a call without itself", function()
+      local queue = new()
+
+      for method, call in pairs({
+        put = function() queue.put(1) end,
+        get = function() queue.get() end,
+        put_nowait = function() queue.put_nowait() end,
+        get_nowait = function() queue.get_nowait({}) end,
+      }) do
+        assert.matches("calling '" .. method .. "' on bad self %(Queue expected, got ", expect.error(call))
+      end
+    end)
+
     it("refuses a maxsize that is no number", function()
       expect.bad_argument("#1 to '" .. name .. "'", "number expected, got string", function()
         sync[name]("many")

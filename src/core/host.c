@@ -82,7 +82,7 @@ static void open_parts(lua_State *L, np_host *h) {
       np_tasklib_open, np_timer_open, np_loop_open, np_callback_open,
       np_failure_open, np_waitq_open, np_gate_open, np_multi_open,
       np_group_open,   np_debug_open, np_warn_open, np_limits_open,
-      np_event_open,
+      np_event_open,   np_queue_open,
   };
   for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) parts[i](L, h);
 }

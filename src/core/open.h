@@ -14,6 +14,7 @@ void np_gate_open(lua_State *L, np_host *h);
 void np_group_open(lua_State *L, np_host *h);
 void np_limits_open(lua_State *L, np_host *h);
 void np_multi_open(lua_State *L, np_host *h);
+void np_queue_open(lua_State *L, np_host *h);
 void np_tasklib_open(lua_State *L, np_host *h);
 void np_waitq_open(lua_State *L, np_host *h);
 

@@ -20,10 +20,7 @@
 #include "core/loop.h"
 #include "core/trace.h"
 
-enum {
-  STREAK_MAX = 64,
-  FEW_ARGS = 8 /* for which a C function's stack has room anyway */
-};
+enum { FEW_ARGS = 8 }; /* for which a C function's stack has room anyway */
 
 /* ---- spawning ---------------------------------------------------------- */
 
@@ -425,8 +422,8 @@ int np_park_ready(lua_State *L, np_host *h, np_wait *w,
 }
 
 int np_settle(lua_State *L, np_host *h, np_wait *w, const np_wait_class *cls) {
-  if (++h->current->streak < STREAK_MAX) return cls->finish(L, w);
-  return np_park_ready(L, h, w, cls);
+  if (np_turn_due(h)) return np_park_ready(L, h, w, cls);
+  return cls->finish(L, w);
 }
 
 void np_wake(np_wait *w) {

@@ -31,6 +31,10 @@ enum {
   NP_TASK_REPORT,   /* runs the exception handler: written to stderr */
 };
 
+/* After so many calls in a row that did not have to wait, one gives the others
+ * a turn. */
+enum { NP_STREAK_MAX = 64 };
+
 /* A streak so long means that the task was suspended since its last wait;
  * np_park begins a new one. */
 enum { NP_PREEMPTED = 128 };
@@ -132,6 +136,12 @@ static inline void np_task_enter(np_host *h, np_task *t, lua_State *co) {
   h->guard.slice++;
   atomic_signal_fence(memory_order_seq_cst);
   if (np_guard_busy(&h->guard)) np_guard_enter(h);
+}
+
+/* The running task did not have to wait: true if it has to give the others a
+ * turn now. np_settle in two steps, for what is called often. */
+static inline bool np_turn_due(np_host *h) {
+  return ++h->current->streak >= NP_STREAK_MAX;
 }
 
 /* [.. ] -> [.. userdata] of a live task. */

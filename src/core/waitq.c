@@ -28,19 +28,22 @@ static void waitq_describe(np_wait *w, char *buf, size_t size) {
   snprintf(buf, size, "%s", what ? what : "wait queue");
 }
 
-static void leave(np_task *t) {
+void np_waitq_leave(np_waitq *q, np_task *t) {
   np_list_remove(&t->own.u.queue);
-  queue_of(t)->count--;
+  q->count--;
 }
 
 bool np_waitq_cancel(np_wait *w) {
   np_task *t = task_of(w);
   if (t->own.flag) return false; /* always */
-  leave(t);
+  np_waitq_leave(queue_of(t), t);
   return true;
 }
 
-void np_waitq_drop(np_wait *w) { leave(task_of(w)); }
+void np_waitq_drop(np_wait *w) {
+  np_task *t = task_of(w);
+  np_waitq_leave(queue_of(t), t);
+}
 
 /* wake has put the value in the place of self. */
 static int waitq_finish(lua_State *L, np_wait *w) {
@@ -70,7 +73,7 @@ np_task *np_waitq_wake(np_waitq *q) {
   np_link *l = np_list_first(&q->tasks);
   if (!l) return NULL;
   np_task *t = np_container_of(l, np_task, own.u.queue);
-  leave(t);
+  np_waitq_leave(q, t);
   np_wake(&t->own.wait);
   return t;
 }

@@ -26,6 +26,10 @@ int np_waitq_park(lua_State *L, np_host *h, np_waitq *q,
 bool np_waitq_cancel(np_wait *w);
 void np_waitq_drop(np_wait *w);
 
+/* The same for a class whose queue does not lie at the start of the userdata:
+ * takes the task out of it. Plain. */
+void np_waitq_leave(np_waitq *q, np_task *t);
+
 /* [..] What did not have to wait returns true, after a turn of the others if
  * the task has had 64 such calls in a row. **waits** */
 int np_settle_true(lua_State *L, np_host *h);

@@ -115,7 +115,7 @@ function sync.queue(maxsize) end
 --- print(queue:get()[2], queue:get()[2]) --> first later
 --- ```
 ---@param maxsize? integer  0, the default, is no limit
----@param less? fun(a: any, b: any): boolean  whether `a` goes before `b`
+---@param less? fun(a: any, b: any): boolean  whether `a` goes before `b`; it cannot wait
 ---@return neap.Queue queue
 function sync.priority_queue(maxsize, less) end
 
