@@ -1,7 +1,8 @@
 /*
- * load_idle.c: idle connections to an echo server, each after one message.
+ * load_idle.c: idle connections to an echo server, each after one message; or
+ * to a web server, after a request that "hello" answers.
  *
- *   load_idle port connections pid [total]
+ *   load_idle port connections pid [total | http]
  *
  * Prints the server's resident bytes per connection; with a total, the MB that
  * so many would take, from what it had before and what each took. No more are
@@ -9,6 +10,7 @@
  * loopback addresses, so that ports do not run out, and are reset at the end,
  * so that no port stays occupied.
  */
+#include <stdbool.h>
 #include <sys/resource.h>
 #include <time.h>
 
@@ -50,6 +52,20 @@ static void greet(int fd) {
     fail("read");
 }
 
+/* The same of a web server. */
+static void ask(int fd) {
+  static const char request[] = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
+  char answer[4096];
+  size_t size = 0;
+  send_all(fd, request, sizeof(request) - 1);
+  do {
+    ssize_t n = recv(fd, answer + size, sizeof(answer) - 1 - size, 0);
+    if (n <= 0) fail("read");
+    size += (size_t)n;
+    answer[size] = '\0';
+  } while (!strstr(answer, "hello"));
+}
+
 static void pause_seconds(double seconds) {
   struct timespec t = {.tv_sec = (time_t)seconds,
                        .tv_nsec = (long)((seconds - (long)seconds) * 1e9)};
@@ -62,11 +78,13 @@ int main(int argc, char **argv) {
     return 1;
   }
   int port = atoi(argv[1]), n = allowed(atoi(argv[2])), pid = atoi(argv[3]);
-  double total = argc > 4 ? atof(argv[4]) : 0;
-  for (int i = 0; i < 10; i++) greet(connect_from(i, port));
+  bool http = argc > 4 && strcmp(argv[4], "http") == 0;
+  double total = argc > 4 && !http ? atof(argv[4]) : 0;
+  void (*begin)(int) = http ? ask : greet;
+  for (int i = 0; i < 10; i++) begin(connect_from(i, port));
   pause_seconds(0.2);
   long before = memory_of(pid);
-  for (int i = 0; i < n; i++) greet(connect_from(i, port));
+  for (int i = 0; i < n; i++) begin(connect_from(i, port));
   pause_seconds(0.5);
   double each = (double)(memory_of(pid) - before) / n;
   printf("%.0f\n", total > 0 ? ((double)before + each * total) / 1e6 : each);

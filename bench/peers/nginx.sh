@@ -41,7 +41,7 @@ fi
 cat >"$dir/conf" <<END
 $load
 daemon off; master_process off; pid $dir/pid; error_log $dir/log;
-events { worker_connections 4096; }
+events { worker_connections 16384; }
 http {
   access_log off; keepalive_requests 100000000; client_body_temp_path $dir;
   proxy_temp_path $dir; fastcgi_temp_path $dir; uwsgi_temp_path $dir;

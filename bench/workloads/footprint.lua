@@ -21,6 +21,10 @@ return function(found)
     uvloop = "echo.py uvloop streams", ["uvloop-protocol"] = "echo.py uvloop protocol", trio = "echo_trio.py",
     node = "echo.js", luv = "echo_luv.lua", cqueues = "echo_cqueues.lua",
   })
+  local web_servers = found:commands({
+    neap = "http.lua 0", limit = "uv_http 0", go = "http", aiohttp = "http_aiohttp.py", node = "http.js",
+    nginx = "nginx.sh static", ["nginx-lua"] = "nginx.sh lua",
+  })
   return {
     {
       name = "bytes of a sleeping task", group = "footprint", unit = "B", limit = "coroutine", seconds = 1,
@@ -34,6 +38,12 @@ return function(found)
       name = "bytes of an idle connection", group = "footprint", unit = "B", seconds = 2,
       sides = measure.sides(servers, function(server)
         return measure.server(server, ('build/bench/load_idle "$port" %d $pid'):format(CONNECTIONS))
+      end),
+    },
+    {
+      name = "bytes of an idle HTTP connection", group = "footprint", unit = "B", seconds = 2,
+      sides = measure.sides(web_servers, function(server)
+        return measure.server(server, ('build/bench/load_idle "$port" %d $pid http'):format(CONNECTIONS))
       end),
     },
   }

@@ -50,4 +50,23 @@ try(function()
   a:close()
   b:close()
 end)
+if neap.features.http then -- an idle connection, whose task gives its stack back
+  try(neap.testing.virtual_clock, function()
+    local a, b = neap.testing.stream_pair()
+    local client <close> = a
+    local function serve(conn)
+      repeat
+        while conn:read_head() do
+          conn:respond(200, "text/plain", "ok")
+        end
+      until not conn:rest(serve)
+      b:close()
+    end
+    neap.spawn(serve, require("neap.proto.http1").group({ idle_timeout = 2, header_timeout = 2 }):accept(b, true))
+    for _ = 1, 2 do
+      client:write("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+      neap.sleep(1)
+    end
+  end)
+end
 neap.spawn(error, "nobody takes it")

@@ -9,7 +9,12 @@
 
 #include <lauxlib.h>
 
-enum { POOL_MAX = 4096 };
+#include "core/coro.h"
+
+enum {
+  POOL_MAX = 4096,
+  RESTED_MAX = 256, /* of them, before tasks that rest give theirs to Lua */
+};
 
 int np_take_slot(lua_State *L, np_host *h) {
   if (h->nfree > 0) return h->free_slots[--h->nfree];
@@ -34,6 +39,12 @@ void np_drop_slot(np_host *h, int slot) {
   h->free_slots[h->nfree++] = slot; /* room was made in take_slot */
 }
 
+/* These stay at the bottom. */
+static void push_bottom(lua_State *co, np_host *h) {
+  np_pushslot(co, h, NP_SLOT_MAIN);
+  np_pushslot(co, h, NP_SLOT_MSGH);
+}
+
 /* In a protected call: [host, pool entry] a new thread in its slot. */
 static int new_thread(lua_State *L) {
   np_host *h = lua_touserdata(L, 1);
@@ -52,8 +63,7 @@ static int new_thread(lua_State *L) {
   np_pushslot(L, h, NP_SLOT_THREADS);
   th->co = lua_newthread(L);
   *np_corospace(th->co) = h->no_coro;
-  np_pushslot(th->co, h, NP_SLOT_MAIN); /* these stay at the bottom */
-  np_pushslot(th->co, h, NP_SLOT_MSGH);
+  push_bottom(th->co, h);
   lua_rawseti(L, -2, th->slot);
   return 0;
 }
@@ -83,10 +93,9 @@ bool np_take_thread(np_host *h, np_task *t) {
   return true;
 }
 
-void np_give_thread(np_host *h, np_task *t) {
+static void give_thread(np_host *h, np_task *t, uint32_t most) {
   lua_State *co = t->co;
-  bool keep =
-      !t->base.exposed && h->npool < POOL_MAX && lua_status(co) == LUA_OK;
+  bool keep = !t->base.exposed && h->npool < most && lua_status(co) == LUA_OK;
   t->co = NULL;
   *np_corospace(co) = h->no_coro;
   lua_settop(co, keep ? NP_THREAD_BOTTOM : 0);
@@ -96,4 +105,12 @@ void np_give_thread(np_host *h, np_task *t) {
     co = NULL;
   }
   h->pool[h->npool++] = (np_thread){co, t->thread_slot};
+}
+
+void np_give_thread(np_host *h, np_task *t) { give_thread(h, t, POOL_MAX); }
+
+void np_reset_thread(np_host *h, np_task *t) {
+  np_closethread(t->co);
+  push_bottom(t->co, h);
+  give_thread(h, t, RESTED_MAX);
 }

@@ -20,5 +20,8 @@ void np_drop_slot(np_host *h, int slot);
 bool np_take_thread(np_host *h, np_task *t);
 /* Takes it back: into the pool, unless the script knows it. Plain. */
 void np_give_thread(np_host *h, np_task *t);
+/* The same of a parked task, which forgets what is on its stack; nothing there
+ * is to be closed. */
+void np_reset_thread(np_host *h, np_task *t);
 
 #endif

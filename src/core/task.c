@@ -271,6 +271,30 @@ void np_task_end_with(np_host *h, np_task *t, lua_CFunction make) {
   task_end(h, t, S, 1);
 }
 
+bool np_task_canrest(lua_State *L, np_host *h) {
+  np_task *t = h->current;
+  return t && L == t->co && !t->base.exposed && t->scope == &t->root &&
+         t->nargs == 1;
+}
+
+void np_task_rest(lua_State *L, np_host *h) {
+  np_task_push(L, h, h->current);
+  lua_insert(L, -3);
+  lua_setiuservalue(L, -3, NP_UV_ARGS);
+  lua_setiuservalue(L, -2, NP_UV_VALUE);
+  lua_pop(L, 1);
+  h->current->rests = true;
+}
+
+/* It has parked, and needs nothing of its stack any more. */
+static void rest(np_host *h, np_task *t) {
+  size_t used = h->pool_memory.used;
+  np_reset_thread(h, t);
+  t->base.parked = t->started = t->rests = false;
+  t->leaf = NULL;
+  t->memory -= (int64_t)(used - h->pool_memory.used);
+}
+
 /* Ends a task that has no coroutine to take its end from. */
 static void end_before_start(np_host *h, np_task *t) {
   if (t->root.cancelled) {
@@ -285,6 +309,11 @@ static void end_before_start(np_host *h, np_task *t) {
 /* Makes the task ready for its first lua_resume; false: it ended instead. */
 static bool start(np_host *h, np_task *t) {
   bool cancelled = t->root.cancelled;
+  if (t->wait) { /* it rested */
+    t->wait->busy = false;
+    t->wait = NULL;
+    t->interrupted = false;
+  }
   if (!cancelled && (t->co || (np_take_thread(h, t) && fill_thread(h, t)))) {
     t->started = true;
     return true;
@@ -321,6 +350,7 @@ void np_task_resume(np_host *h, np_task *t) {
   if (status == LUA_YIELD && h->parking) {
     h->parking = false;
     t->base.parked = true;
+    if (t->rests) rest(h, t);
     return;
   }
   if (status == LUA_YIELD) { /* a C library yielded to a loop not ours */

@@ -70,7 +70,8 @@ struct np_task {
   bool failed : 1; /* its body ended with an error (while ending) */
   bool pinned : 1; /* keeps its slot after its end, for a group */
   bool has_locals : 1;
-  struct { /* the wait of sleep, await and wait queues */
+  bool rests : 1; /* its next wait is a rest */
+  struct {        /* the wait of sleep, await and wait queues */
     np_wait wait;
     union {
       np_timer timer;
@@ -98,6 +99,15 @@ np_task *np_task_new(lua_State *L, np_host *h, int nargs, int kind,
                      size_t extra);
 void np_task_begin(np_host *h, np_task *t);
 void np_task_discard(np_host *h, np_task *t);
+
+/* [.. fn arg] -> [.. ]  The wait that the running task begins next is a rest:
+ * its coroutine is given back, and when it is woken it does not finish the
+ * wait but begins anew with fn(arg). Where it did not have to wait, `finish`
+ * has to undo t->rests. */
+void np_task_rest(lua_State *L, np_host *h);
+/* Whether it may: it was spawned with one argument, the script does not know
+ * its coroutine, and it is in no other one and in no scope. */
+bool np_task_canrest(lua_State *L, np_host *h);
 
 /* A timed callback that has not begun is dropped. */
 void np_callback_cancel(np_host *h, np_task *t);

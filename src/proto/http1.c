@@ -2,12 +2,13 @@
  * http1.c: the module neap.proto.http1, the server's end of HTTP/1.1.
  *
  *   group(limits) -> group       what the connections of a server share
- *   group:accept(stream) -> conn
+ *   group:accept(stream [, rests]) -> conn
  *   group:drain()                no further requests; idle ones are closed
  *   group:draining() -> boolean
  *   conn:read_head() -> method, path, query, head, length, flags
  *                  | nil         the connection is over
  *                  | nil, status, text   what to answer before it ends
+ *   conn:rest(fn) -> boolean     below
  *   conn:continue() conn:read_body([max]) conn:body_left()
  *   conn:respond(...) conn:begin(...) conn:write(data) conn:finish([fields])
  *   conn:last()                  this request is the last one
@@ -19,6 +20,11 @@
  * A connection is a userdata beside its Stream, which it keeps alive by a user
  * value. A head is read by one wait: the rule looks for its end, and for what
  * is no head, in bytes that have not been looked at.
+ *
+ * A connection that `rests` gives its Lua stack back while it is idle: read_head
+ * then ends as if the connection was over, and rest(), called at the base of
+ * the task, waits for the next request or the end. When one of them comes, the
+ * task begins anew with fn(conn).
  */
 #include "proto/http1.h"
 
@@ -27,9 +33,11 @@
 
 #include "base/err.h"
 #include "base/opts.h"
+#include "core/task.h"
 #include "io/bufpool.h"
 
 enum { MAX_LEAD = 4 }; /* bytes of empty lines in front of a request */
+#define REST_AFTER 0.1 /* seconds: who asks more often keeps the stack */
 
 /* What read_head says besides: the bits of its last result. */
 enum {
@@ -207,6 +215,11 @@ static int end_head(lua_State *L, np_stream *s) {
 
 static int take_first(lua_State *L, np_stream *s, size_t n);
 
+/* Seconds that it may be idle. */
+static lua_Number patience(const np_http_conn *c) {
+  return c->used ? c->group->idle_timeout : c->group->header_timeout;
+}
+
 /* A closed stream, a timeout, a reset: nil; 408 where a request has begun. */
 static int head_finish(lua_State *L, np_wait *wait) {
   np_swait *w = np_container_of(wait, np_swait, wait);
@@ -220,6 +233,7 @@ static int head_finish(lua_State *L, np_wait *wait) {
     return 1;
   }
   if (w->status == UV_ETIMEDOUT && s->op->rule(s) == NP_READ_MORE) {
+    c->resting = was_idle && c->naps;
     if (!was_idle && np_buf_size(&s->in) > 0)
       return push_refusal(L, c, 408, "the request takes too long");
     lua_pushnil(L);
@@ -257,12 +271,49 @@ static int take_first(lua_State *L, np_stream *s, size_t n) {
   return read_whole(L, conn_of(s), s);
 }
 
+static int rest_finish(lua_State *L, np_wait *wait) {
+  (void)wait;
+  np_gethost(L)->current->rests = false;
+  lua_pushboolean(L, true);
+  return 1;
+}
+
+static const np_wait_class rest_class = {
+    .name = "next request",
+    .describe = np_stream_describe,
+    .cancel = head_cancel,
+    .finish = rest_finish,
+};
+
+static const np_read_op op_rest = {.rule = rule_first, .cls = &rest_class};
+
+/* rest(fn): see above. Without a wait: true where there is something to read,
+ * false where the connection does not rest. **waits** */
+static int conn_rest(lua_State *L) {
+  np_http_conn *c = np_checkself(L);
+  np_checkfunction(L, 2);
+  np_stream *s = c->stream->stream;
+  if (!c->group || !c->resting || !s || s->closing) {
+    lua_pushboolean(L, false);
+    return 1;
+  }
+  np_checkwait(L, c->group->host);
+  lua_pushvalue(L, 2);
+  lua_pushvalue(L, 1);
+  np_task_rest(L, c->group->host);
+  c->idle = true;
+  s->timeout = patience(c) - REST_AFTER;
+  return np_stream_read(L, s, &op_rest, 1, (const char *)c);
+}
+
 /* read_head(): see above. **waits** */
 static int conn_read_head(lua_State *L) {
   np_http_conn *c = np_conn_self(L);
   np_stream *s = np_conn_stream(L, c);
   np_http_group *g = c->group;
-  if (c->last || s->closing || (g->draining && c->used)) {
+  bool over = c->resting && s->reader.status == UV_ETIMEDOUT;
+  c->resting = false;
+  if (c->last || s->closing || (g->draining && c->used) || over) {
     np_checkwait(L, g->host);
     lua_pushnil(L);
     return 1;
@@ -270,7 +321,8 @@ static int conn_read_head(lua_State *L) {
   if (np_buf_size(&s->in) > 0) return read_whole(L, c, s);
   if (g->draining) c->last = true;
   np_out_flush(c);
-  s->timeout = c->used ? g->idle_timeout : g->header_timeout;
+  c->naps = c->rests && patience(c) > REST_AFTER && np_task_canrest(L, g->host);
+  s->timeout = c->naps ? REST_AFTER : patience(c);
   c->lead = c->line = 0;
   c->idle = true;
   return np_stream_read(L, s, &op_first, 1, (const char *)c);
@@ -278,6 +330,7 @@ static int conn_read_head(lua_State *L) {
 
 static const luaL_Reg conn_methods[] = {
     {"read_head", conn_read_head},
+    {"rest", conn_rest},
     {"read_body", np_conn_m_read_body},
     {"body_left", np_conn_m_body_left},
     {"respond", np_conn_m_respond},
@@ -299,6 +352,7 @@ static const luaL_Reg conn_methods[] = {
 static int conn__close(lua_State *L) {
   np_http_conn *c = np_checkself(L);
   bool begun = c->out != NP_OUT_IDLE && c->out != NP_OUT_DONE;
+  if (c->group && c->resting) return 0;
   if (c->group && begun && !lua_isnoneornil(L, 2) && c->stream->stream)
     np_stream_close(c->stream->stream, true);
   leave(c);
@@ -313,10 +367,11 @@ static const np_class conn_class = {"HttpConnection", conn_methods, conn_meta};
 
 static const np_class group_class;
 
-/* accept(stream): a connection of the group. */
+/* accept(stream [, rests]): a connection of the group. */
 static int group_accept(lua_State *L) {
   np_http_group *g = np_checkself(L);
   np_stream_check(L, 2);
+  bool rests = lua_toboolean(L, 3);
   np_http_conn *c = lua_newuserdatauv(L, sizeof(*c), 2);
   memset(c, 0, sizeof(*c));
   np_class_set(L, &conn_class);
@@ -327,6 +382,7 @@ static int group_accept(lua_State *L) {
   c->tag = &conn_class;
   c->group = g;
   c->stream = lua_touserdata(L, 2);
+  c->rests = rests;
   c->out = NP_OUT_IDLE;
   np_list_init(&c->link);
   np_list_append(&g->conns, &c->link);
@@ -404,60 +460,10 @@ static int new_group(lua_State *L) {
   return 1;
 }
 
-/* ---- values ------------------------------------------------------------- */
-
-static void push_lower(lua_State *L, np_span text) {
-  luaL_Buffer b;
-  char *lower = luaL_buffinitsize(L, &b, text.size);
-  for (size_t i = 0; i < text.size; i++) {
-    char c = text.at[i];
-    lower[i] = c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
-  }
-  luaL_pushresultsize(&b, text.size);
-}
-
-/* fields(head): three lists: names, the same in lower case, and values. What
- * is no field (the request line) is left out. */
-static int fields_of(lua_State *L) {
-  np_span rest, line, name, value;
-  rest.at = np_checkstring(L, 1, &rest.size);
-  lua_settop(L, 1);
-  lua_createtable(L, 16, 0);
-  lua_createtable(L, 16, 0);
-  lua_createtable(L, 16, 0);
-  lua_Integer n = 0;
-  while (np_line_next(&rest, &line)) {
-    if (!np_field_parse(line, &name, &value)) continue;
-    n++;
-    push_span(L, name);
-    lua_rawseti(L, 2, n);
-    push_lower(L, name);
-    lua_rawseti(L, 3, n);
-    push_span(L, value);
-    lua_rawseti(L, 4, n);
-  }
-  return 3;
-}
-
-/* date([seconds]): of now, unless it is given. */
-static int date_of(lua_State *L) {
-  char date[NP_DATE_SIZE];
-  time_t when = time(NULL);
-  if (!lua_isnoneornil(L, 1)) when = (time_t)np_checknumber(L, 1);
-  np_http_date(when, date);
-  lua_pushlstring(L, date, sizeof(date));
-  return 1;
-}
-
-static int reason_of(lua_State *L) {
-  lua_pushstring(L, np_http_reason((int)np_checkinteger(L, 1, 0, 999)));
-  return 1;
-}
-
 static const luaL_Reg funcs[] = {{"group", new_group},
-                                 {"fields", fields_of},
-                                 {"date", date_of},
-                                 {"reason", reason_of},
+                                 {"fields", np_http_fields},
+                                 {"date", np_http_date_of},
+                                 {"reason", np_http_reason_of},
                                  {"json_suits", np_http_json_suits},
                                  {"json_restore", np_http_json_restore},
                                  {NULL, NULL}};

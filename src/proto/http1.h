@@ -6,6 +6,7 @@
  *   http1_out.c   answers: heads, chunks, corking
  *   http1_text.c  characters, names and dates
  *   http1_json.c  numbers in JSON
+ *   http1_values.c  fields, dates and reasons for Lua
  */
 #ifndef NP_HTTP1_H
 #define NP_HTTP1_H
@@ -60,6 +61,12 @@ const char *np_http_reason(int status);
 enum { NP_DATE_SIZE = 29 };
 /* Writes "Sun, 06 Nov 1994 08:49:37 GMT", without a zero. */
 void np_http_date(time_t when, char date[NP_DATE_SIZE]);
+
+/* ---- for Lua: http1_values.c --------------------------------------------- */
+
+int np_http_fields(lua_State *L);
+int np_http_date_of(lua_State *L);
+int np_http_reason_of(lua_State *L);
 
 /* ---- numbers in JSON: http1_json.c, for Lua ------------------------------ */
 
@@ -154,6 +161,9 @@ typedef struct np_http_conn {
   bool is_head : 1;   /* the request's method is HEAD */
   bool expects : 1;   /* 100 Continue has not been sent */
   bool announced : 1; /* it was told that the connection closes */
+  bool rests : 1;     /* it may give its stack back while it is idle */
+  bool naps : 1;      /* it will, if no request comes soon */
+  bool resting : 1;   /* read_head has ended for that */
 } np_http_conn;
 
 /* Self of a method. **raises** once it is closed */

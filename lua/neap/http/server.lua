@@ -215,21 +215,11 @@ local function refuse(self, conn, status, text)
   end
 end
 
-local function is_full(self)
-  return self._net and self._net:connections() > self._max_connections
-end
-
---- All requests of a connection: what a handler raises is answered, and the next
---- request is read. (An idle connection is a task that is parked in here: each
---- local and each call costs memory.) Returns the WebSocket that it became.
-local function serve_http(self, stream)
-  local conn <close> = self._group:accept(stream)
-  if is_full(self) then
-    conn:last()
-    refuse(self, conn, 503, "too many connections")
-    linger(conn, stream)
-    return nil
-  end
+--- The requests of a connection, until it is over or idle: what a handler raises
+--- is answered, and the next request is read. Returns the WebSocket that it
+--- became.
+local function serve_http(self, connection)
+  local conn <close> = connection
   local link = { server = self, conn = conn, req = nil, cleanup = nil }
   while true do
     local ended, status, text, lingers = xpcall(serve_requests, answer.on_error, self, link)
@@ -242,7 +232,7 @@ local function serve_http(self, stream)
       refuse(self, conn, status, text)
     end
     if ended and lingers then
-      linger(conn, stream)
+      linger(conn, conn:stream())
     end
     if ended then
       return link.socket
@@ -250,11 +240,31 @@ local function serve_http(self, stream)
   end
 end
 
-local function serve_connection(self, stream)
-  local socket = serve_http(self, stream)
-  if socket then
-    return answer.talk(socket) -- nothing of the request is left on the stack
+--- The task of a connection. While that is idle nothing of it is kept: it begins
+--- here anew for the next request.
+local function serve_connection(self, conn)
+  repeat
+    local socket = serve_http(self, conn)
+    if socket then
+      return answer.talk(socket) -- nothing of the request is left on the stack
+    end
+  until not conn:rest(self._again)
+end
+
+local function refuse_connection(self, connection, stream)
+  local conn <close> = connection
+  conn:last()
+  refuse(self, conn, 503, "too many connections")
+  linger(conn, stream)
+end
+
+--- A connection that the server has accepted.
+local function begin_connection(self, stream)
+  local conn = self._group:accept(stream, true)
+  if self._net:connections() > self._max_connections then
+    return refuse_connection(self, conn, stream)
   end
+  return serve_connection(self, conn)
 end
 
 -- ---- the server -----------------------------------------------------------------
@@ -331,7 +341,8 @@ end
 
 --- A server that has no port yet.
 local function make(app, opts)
-  return setmetatable({
+  local self
+  self = setmetatable({
     _app = app,
     _handle = app._handle,
     _group = http1.group(pick(opts, limit_names)),
@@ -340,7 +351,11 @@ local function make(app, opts)
     _compress = opts.compress ~= false,
     _log = opts.access_log and require("neap.http.log").new(opts.access_log) or nil,
     _sockets = setmetatable({}, { __mode = "k" }),
+    _again = function(conn)
+      return serve_connection(self, conn)
+    end,
   }, Server)
+  return self
 end
 
 --- Serves an app.
@@ -361,7 +376,7 @@ function server.new(app, opts)
   net_opts.max_connections = self._max_connections + MAX_REFUSED
   local err
   self._net, err = net.serve(opts.host, opts.port or server.DEFAULT_PORT, function(stream)
-    return serve_connection(self, stream)
+    return begin_connection(self, stream)
   end, net_opts)
   if not self._net then
     return nil, err
@@ -376,7 +391,8 @@ end
 ---@param opts neap.http.ServeOptions?
 function server.serve_stream(app, stream, opts)
   local open <close> = stream
-  serve_connection(make(app, args.options("serve_stream", 3, opts, server.options)), open)
+  local self = make(app, args.options("serve_stream", 3, opts, server.options))
+  serve_connection(self, self._group:accept(open))
 end
 
 local DEFAULT_GRACE = 10

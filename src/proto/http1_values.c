@@ -1,0 +1,54 @@
+/*
+ * http1_values.c: what Lua asks of HTTP besides connections: the fields of a
+ * head, dates and reasons. Each makes new values and keeps nothing.
+ */
+#include "base/class.h"
+#include "proto/http1.h"
+
+static void push_lower(lua_State *L, np_span text) {
+  luaL_Buffer b;
+  char *lower = luaL_buffinitsize(L, &b, text.size);
+  for (size_t i = 0; i < text.size; i++) {
+    char c = text.at[i];
+    lower[i] = c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+  }
+  luaL_pushresultsize(&b, text.size);
+}
+
+/* fields(head): three lists: names, the same in lower case, and values. What
+ * is no field (the request line) is left out. */
+int np_http_fields(lua_State *L) {
+  np_span rest, line, name, value;
+  rest.at = np_checkstring(L, 1, &rest.size);
+  lua_settop(L, 1);
+  lua_createtable(L, 16, 0);
+  lua_createtable(L, 16, 0);
+  lua_createtable(L, 16, 0);
+  lua_Integer n = 0;
+  while (np_line_next(&rest, &line)) {
+    if (!np_field_parse(line, &name, &value)) continue;
+    n++;
+    lua_pushlstring(L, name.at, name.size);
+    lua_rawseti(L, 2, n);
+    push_lower(L, name);
+    lua_rawseti(L, 3, n);
+    lua_pushlstring(L, value.at, value.size);
+    lua_rawseti(L, 4, n);
+  }
+  return 3;
+}
+
+/* date([seconds]): of now, unless it is given. */
+int np_http_date_of(lua_State *L) {
+  char date[NP_DATE_SIZE];
+  time_t when = time(NULL);
+  if (!lua_isnoneornil(L, 1)) when = (time_t)np_checknumber(L, 1);
+  np_http_date(when, date);
+  lua_pushlstring(L, date, sizeof(date));
+  return 1;
+}
+
+int np_http_reason_of(lua_State *L) {
+  lua_pushstring(L, np_http_reason((int)np_checkinteger(L, 1, 0, 999)));
+  return 1;
+}
