@@ -348,6 +348,44 @@ describe("neap.timeout", function()
     end)
   end)
 
+  describe("used again and again", function()
+    timed("keeps the deadlines of many tasks apart", function()
+      for _ = 1, 3 do
+        local tasks = {}
+        for i = 1, 200 do
+          tasks[i] = neap.spawn(neap.timeout, i, neap.sleep, i % 2 == 0 and i - 0.5 or i + 0.5, i)
+        end
+
+        neap.wait(tasks)
+
+        for i, task in ipairs(tasks) do
+          assert.equal(i % 2 == 0 and i or nil, not task:error() and task:result() or nil)
+          assert.equal(i % 2 == 1 and "TIMEOUT" or nil, neap.error_code(task:error()))
+        end
+      end
+    end)
+
+    timed("is itself after a coroutine was closed in others", function()
+      for _ = 1, 3 do
+        local co = coroutine.create(function()
+          neap.timeout(100, neap.timeout, 100, coroutine.yield)
+        end)
+        coroutine.resume(co)
+        coroutine.close(co)
+        local inner
+
+        local err = expect.code("TIMEOUT", neap.timeout, 1, function()
+          inner = table.pack(pcall(neap.timeout, 5, neap.sleep, 3))
+          neap.sleep(0)
+        end)
+
+        assert.equal("CANCELLED", neap.error_code(inner[2]))
+        assert.not_equal(inner[2], err)
+        assert.equal("kept", neap.timeout(5, neap.timeout, 5, neap.sleep, 3, "kept"))
+      end
+    end)
+  end)
+
   describe("given wrong arguments", function()
     it("refuses NaN", function()
       expect.bad_argument("#1 to 'timeout'", nil, function() neap.timeout(0 / 0, print) end)

@@ -255,7 +255,7 @@ static const luaL_Reg meta[] = {{"__close", group__close},
 static const np_class group_class_ = {"TaskGroup", methods, meta};
 
 static np_group *group_new(lua_State *L, np_host *h) {
-  np_group *g = lua_newuserdatauv(L, sizeof *g, 2);
+  np_group *g = lua_newuserdatauv(L, sizeof *g, 1);
   *g = (np_group){.scope.id = ++h->next_scope, .host = h};
   np_list_init(&g->children);
   np_list_init(&g->failures);

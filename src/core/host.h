@@ -26,6 +26,7 @@ enum {
   NP_SLOT_TASK_MT,   /* metatable of Task */
   NP_SLOT_FUTURE_MT, /* metatable of Future */
   NP_SLOT_SCOPE_MT,  /* metatable of scopes */
+  NP_SLOT_SCOPES,    /* nil, or the first of the idle scopes */
   NP_SLOT_MAIN,      /* the C function at the base of each task */
   NP_SLOT_MSGH,      /* the message handler of protected calls: np_msgh */
   NP_SLOT_CORO,      /* weak table: coroutine -> its np_coro record */
@@ -111,6 +112,7 @@ struct np_host {
   uint32_t nfree, free_capacity, nslots;
   int next_thread_slot;
   uint64_t next_scope;
+  uint32_t nscopes; /* idle ones: scope.c */
 
   /* a pass of cancellation: scope.c */
   np_task *pass_head, *pass_tail;

@@ -9,7 +9,8 @@
  *
  * A scope that a C function entered is a userdata in that function's frame,
  * to be closed: it ends when the frame does, when the coroutine is closed
- * (__close) and when the coroutine is collected (__gc).
+ * (__close) and when the coroutine is collected (__gc). One that was closed is
+ * kept for the next timeout: finalizers are the dearest part of a userdata.
  */
 #include "core/scope.h"
 
@@ -64,7 +65,7 @@ static np_coro *get_record(lua_State *L, np_host *h) {
 void np_scope_enter(lua_State *L, np_host *h, np_scope *s) {
   np_task *t = h->current;
   np_coro *c = get_record(L, h);
-  lua_setiuservalue(L, -2, 2);
+  lua_setiuservalue(L, -2, 1);
   s->parent = t->scope;
   s->coro = c;
   if (!c->bottom) c->bottom = s;
@@ -217,32 +218,68 @@ bool np_scope_owns_error(lua_State *L, np_host *h, const np_scope *s, int idx) {
 
 /* ---- scopes of C functions --------------------------------------------- */
 
+/* How many that were left are kept, each holding the next one. */
+enum { IDLE_MAX = 64 };
+
 static void on_deadline(np_timer *timer) {
   np_deadline_scope *s = np_container_of(timer, np_deadline_scope, timer);
   np_scope_cancel(s->host, &s->scope);
 }
 
-static int scope__close(lua_State *L) {
+static int scope__gc(lua_State *L) {
   np_deadline_scope *s = np_checkself(L);
   np_scope_exit(s->host, &s->scope);
   return 0;
 }
 
+static int scope__close(lua_State *L) {
+  np_deadline_scope *s = np_checkself(L);
+  np_host *h = s->host;
+  np_scope_exit(h, &s->scope);
+  if (s->idle || h->closed || h->nscopes == IDLE_MAX) return 0;
+  s->idle = true;
+  h->nscopes++;
+  lua_settop(L, 1);
+  np_pushslot(L, h, NP_SLOT_SCOPES);
+  lua_setiuservalue(L, 1, 1); /* in the place of the record */
+  lua_xmove(L, h->slots, 1);
+  lua_replace(h->slots, NP_SLOT_SCOPES);
+  return 0;
+}
+
 static const luaL_Reg scope_meta[] = {
-    {"__close", scope__close}, {"__gc", scope__close}, {NULL, NULL}};
+    {"__close", scope__close}, {"__gc", scope__gc}, {NULL, NULL}};
 
 static const np_class scope_class = {"Scope", NULL, scope_meta};
+
+/* [..] -> [.. scope]  An idle one, or else a new one, whose fields the caller
+ * sets. */
+static np_deadline_scope *take_scope(lua_State *L, np_host *h) {
+  np_deadline_scope *s;
+  if (h->nscopes == 0) {
+    s = lua_newuserdatauv(L, sizeof *s, 1);
+    s->scope.coro = NULL;
+    np_pushslot(L, h, NP_SLOT_SCOPE_MT);
+    lua_setmetatable(L, -2);
+    return s;
+  }
+  h->nscopes--;
+  np_pushslot(L, h, NP_SLOT_SCOPES);
+  s = lua_touserdata(L, -1);
+  lua_getiuservalue(L, -1, 1);
+  lua_xmove(L, h->slots, 1);
+  lua_replace(h->slots, NP_SLOT_SCOPES);
+  return s;
+}
 
 /* [first, fn, args ..] -> [scope, msgh, fn, args ..] with the scope entered
  * and to be closed, ready for lua_pcallk with msgh at 2. */
 static np_deadline_scope *enter_scope(lua_State *L, np_host *h) {
   luaL_checkstack(L, 8, NULL);
-  np_deadline_scope *s = lua_newuserdatauv(L, sizeof *s, 2);
+  np_deadline_scope *s = take_scope(L, h);
   *s = (np_deadline_scope){.scope.id = ++h->next_scope, .host = h};
   s->timer.fire = on_deadline;
   s->timer.when = NP_FOREVER;
-  np_pushslot(L, h, NP_SLOT_SCOPE_MT);
-  lua_setmetatable(L, -2);
   np_scope_enter(L, h, &s->scope);
   lua_replace(L, 1);
   lua_toclose(L, 1);

@@ -25,6 +25,7 @@ typedef struct np_deadline_scope {
   np_scope scope;
   np_timer timer; /* when: the deadline, also where it is not started */
   np_host *host;
+  bool idle; /* was left, and waits to be used again */
 } np_deadline_scope;
 
 /* What the host knows of a coroutine. A task's is part of the task; one that
@@ -54,7 +55,7 @@ void np_coro_enter(np_host *h, np_coro *c);
 void np_coro_leave(np_host *h, np_coro *c);
 
 /* Enters a scope in the running coroutine L. The userdata of the scope is on
- * top of the stack, with two user values: the second will anchor the record.
+ * top of the stack, with a user value, which will anchor the record.
  * **raises** only for want of memory. */
 void np_scope_enter(lua_State *L, np_host *h, np_scope *s);
 
