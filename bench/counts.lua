@@ -13,7 +13,7 @@ return {
   queue_bounded = 1163,
   queue_waiting = 2089,
   event = 2204,
-  timeout = 2450,
+  timeout = 2322,
   generator = 1010,
   sleepers = 7801,
   timers = 4381,

@@ -2,8 +2,8 @@
  * timer.c: the heap of deadlines behind one uv_timer_t, the clock, sleep.
  *
  * The uv timer is armed for the earliest deadline and is left armed when that
- * one is stopped: it then fires for nothing and is armed anew, which is cheaper
- * than keeping it exact. The virtual clock stands still until loop.c finds
+ * one is stopped, also if it was the only one: it then fires for nothing and is
+ * armed anew, which is cheaper than keeping it exact. The virtual clock stands still until loop.c finds
  * nothing ready and asks for a jump; afterwards the clock goes on from where
  * it was, so it never runs backwards.
  */
@@ -13,7 +13,6 @@
 #include <string.h>
 
 #include "base/class.h"
-#include "base/err.h"
 #include "base/err.h"
 #include "core/loop.h"
 #include "core/task.h"
@@ -135,7 +134,6 @@ void np_timer_stop(np_host *h, np_timer *t) {
       sift_down(h, last, i);
   }
   if (!t->weak) count_strong(h, -1);
-  if (h->nheap == 0) disarm(h);
 }
 
 /* Fires what is due. Timers that are started meanwhile wait for the next
