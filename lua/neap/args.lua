@@ -136,13 +136,15 @@ function args.awaitable(name, position, value, count)
   end
 end
 
---- A list of such.
+--- A list of such; returns a copy of it if all are futures.
+---@return neap.Future[]?
 function args.awaitables(name, position, list, count)
   if type(list) ~= "table" then
     fail(name, position, mismatch("table", list, position, count))
   end
-  if core.are_futures(list) then
-    return
+  local futures = core.futures(list)
+  if futures then
+    return futures
   end
   for i = 1, #list do
     local value = list[i]

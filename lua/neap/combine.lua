@@ -6,8 +6,7 @@ local core = require("neap.core")
 local errors = require("neap.errors")
 
 local await, checkwait, is_future, multi = core.await, core.checkwait, core.is_future, core.multi
-local are_futures, result, spawn = core.are_futures, core.future().result, core.spawn
-local move = table.move
+local result, spawn = core.future().result, core.spawn
 
 ---@alias neap.Awaitable neap.Future|neap.Task|function|table  table: one with `__await`
 
@@ -27,13 +26,14 @@ end
 
 combine.start = start
 
-local function start_all(list)
-  if are_futures(list) then
-    return move(list, 1, #list, 1, {})
-  end
-  local futures = {}
-  for i = 1, #list do
-    futures[i] = start(list[i])
+--- The futures of a list; of one that `args.awaitables` found to be nothing else,
+--- its copy.
+local function start_all(list, copy)
+  local futures = copy or {}
+  if not copy then
+    for i = 1, #list do
+      futures[i] = start(list[i])
+    end
   end
   return futures
 end
@@ -70,9 +70,9 @@ local function fail(members, futures)
 end
 
 --- Waits for all and gives the first result of each.
-local function gather(list, return_errors)
+local function gather(list, copy, return_errors)
   checkwait()
-  local futures = start_all(list)
+  local futures = start_all(list, copy)
   local members <close> = multi(futures)
   members:wait(return_errors and "all" or "first_error", true)
   if not members:first_error() then
@@ -99,9 +99,9 @@ local gather_options = { return_errors = args.option.boolean }
 ---@overload async fun(list: neap.Awaitable[], options?: { return_errors?: boolean }): table
 function combine.gather(...)
   local list, options = ...
-  args.awaitables("gather", 1, list, select("#", ...))
+  local copy = args.awaitables("gather", 1, list, select("#", ...))
   options = args.options("gather", 2, options, gather_options)
-  return gather(list, options.return_errors)
+  return gather(list, copy, options.return_errors)
 end
 
 --- A task that calls `fn` for one item after the other, in tasks of their own,
@@ -189,10 +189,10 @@ local wait_options = {
 ---@return neap.Future[] pending
 function combine.wait(...)
   local list, options = ...
-  args.awaitables("wait", 1, list, select("#", ...))
+  local copy = args.awaitables("wait", 1, list, select("#", ...))
   options = args.options("wait", 2, options, wait_options)
   checkwait()
-  local futures, deadline = start_all(list), deadline_in(options.timeout)
+  local futures, deadline = start_all(list, copy), deadline_in(options.timeout)
   if options.when == "first_error" then
     wait_for_error(futures, deadline)
   else
@@ -214,10 +214,10 @@ local as_completed_options = { timeout = args.option.seconds }
 ---@overload fun(list: neap.Awaitable[], options?: { timeout?: number }): async fun(): neap.Future?
 function combine.as_completed(...)
   local list, options = ...
-  args.awaitables("as_completed", 1, list, select("#", ...))
+  local copy = args.awaitables("as_completed", 1, list, select("#", ...))
   options = args.options("as_completed", 2, options, as_completed_options)
   checkwait()
-  local futures, deadline = start_all(list), deadline_in(options.timeout)
+  local futures, deadline = start_all(list, copy), deadline_in(options.timeout)
   local members = multi(futures)
   return function()
     checkwait()
@@ -240,12 +240,12 @@ end
 ---@overload async fun(list: neap.Awaitable[]): ...
 function combine.race(...)
   local list = ...
-  args.awaitables("race", 1, list, select("#", ...))
+  local copy = args.awaitables("race", 1, list, select("#", ...))
   if #list == 0 then
     args.fail("race", 1, "the list is empty")
   end
   checkwait()
-  local futures = start_all(list)
+  local futures = start_all(list, copy)
   local members <close> = multi(futures)
   members:wait("first", true)
   local first = futures[members:next()]

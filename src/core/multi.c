@@ -37,7 +37,7 @@ struct np_multi {
   np_member members[];
 };
 
-enum { UV_LIST = 1 };
+enum { UV_LIST = 1, LONGEST = 1000000000 };
 
 static bool satisfied(const np_multi *m) {
   if (m->pending == 0) return true;
@@ -244,7 +244,7 @@ static int multi_new(lua_State *L) {
   np_host *h = np_gethost(L);
   np_checktable(L, 1);
   lua_Integer n = (lua_Integer)lua_rawlen(L, 1);
-  luaL_argcheck(L, n < 1000000000, 1, "list too long");
+  luaL_argcheck(L, n <= LONGEST, 1, "list too long");
   size_t size =
       sizeof(np_multi) + (size_t)n * (sizeof(np_member) + sizeof(int));
   np_multi *m = lua_newuserdatauv(L, size, 1);
@@ -259,7 +259,8 @@ static int multi_new(lua_State *L) {
   np_class_set(L, &multi_class_);
   for (int i = 0; i < m->n; i++) {
     lua_rawgeti(L, 1, i + 1);
-    np_future *f = np_checkfuture(L, -1);
+    np_future *f = np_tofuture(L, h, -1);
+    if (!f) return np_typeerror(L, 1, "list of futures");
     if (f->state == NP_PENDING) {
       np_watch_start(&m->members[i].watch, f, on_member);
       m->pending++;
@@ -271,24 +272,33 @@ static int multi_new(lua_State *L) {
   return 1;
 }
 
-/* core.are_futures(list): all of them; false for a list with a metatable. */
-static int are_futures(lua_State *L) {
+/* core.futures(list) -> a copy of the list if all of it are futures, or nil;
+ * nil also for a list with a metatable. */
+static int futures(lua_State *L) {
+  enum { LIST = 1, COPY };
   np_host *h = np_gethost(L);
-  np_checktable(L, 1);
-  bool all = !lua_getmetatable(L, 1);
-  lua_Unsigned n = lua_rawlen(L, 1);
-  lua_settop(L, 1);
-  for (lua_Unsigned i = 1; all && i <= n; i++) {
-    lua_rawgeti(L, 1, (lua_Integer)i);
-    all = np_tofuture(L, h, 2) != NULL;
-    lua_settop(L, 1);
+  np_checktable(L, LIST);
+  lua_Integer n = (lua_Integer)lua_rawlen(L, LIST);
+  if (n > LONGEST || lua_getmetatable(L, LIST)) n = 0;
+  lua_settop(L, LIST);
+  lua_pushnil(L);
+  for (lua_Integer i = 1; i <= n; i++) {
+    lua_rawgeti(L, LIST, i);
+    if (!np_tofuture(L, h, -1)) {
+      lua_pushnil(L);
+      return 1;
+    }
+    if (i == 1) {
+      lua_createtable(L, (int)n, 0);
+      lua_replace(L, COPY);
+    }
+    lua_rawseti(L, COPY, i);
   }
-  lua_pushboolean(L, all);
   return 1;
 }
 
 static const luaL_Reg funcs[] = {
-    {"multi", multi_new}, {"are_futures", are_futures}, {NULL, NULL}};
+    {"multi", multi_new}, {"futures", futures}, {NULL, NULL}};
 
 void np_multi_open(lua_State *L, np_host *h) {
   np_setfuncs(L, h, funcs);
