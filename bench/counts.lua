@@ -16,7 +16,7 @@ return {
   timeout = 2322,
   generator = 1010,
   sleepers = 7442,
-  timers = 4381,
+  timers = 4238,
   echo = 2222,
   echo_large = 6283,
   accept = 12933,

@@ -144,31 +144,34 @@ static const luaL_Reg handle_meta[] = {{"__tostring", handle__tostring},
                                        {NULL, NULL}};
 static const np_class handle_class = {"Handle", handle_methods, handle_meta};
 
-/* [fn, args ..] -> [handle]; the task is on top before the handle is made. */
+/* [any, fn, args ..] -> [handle] */
 static np_handle_ud *new_handle(lua_State *L, np_host *h) {
-  int nargs = lua_gettop(L) - 1;
+  int nargs = lua_gettop(L) - 2;
   size_t extra = sizeof(np_callback) - sizeof(np_task);
   np_handle_ud *hd = lua_newuserdatauv(L, sizeof *hd, 1);
   *hd = (np_handle_ud){0};
-  lua_insert(L, 1);
+  np_pushslot(L, h, NP_SLOT_HANDLE_MT);
+  lua_setmetatable(L, -2);
+  lua_replace(L, 1);
   np_task *t = np_task_new(L, h, nargs, NP_TASK_CALLBACK, extra);
   hd->cb = (np_callback *)t;
   lua_setiuservalue(L, 1, 1);
   lua_settop(L, 1);
-  np_class_set(L, &handle_class);
   return hd;
 }
 
 static int call_soon(lua_State *L) {
   np_host *h = np_gethost(L);
   np_checkfunction(L, 1);
+  lua_pushnil(L);
+  lua_insert(L, 1);
   np_task_begin(h, &new_handle(L, h)->cb->task);
   return 1;
 }
 
+/* [any, fn, args ..] -> [handle] */
 static int call_when(lua_State *L, np_host *h, uint64_t when,
                      lua_Number seconds) {
-  lua_remove(L, 1);
   np_handle_ud *hd = new_handle(L, h);
   hd->timed = true;
   hd->when = seconds;
@@ -217,4 +220,7 @@ static const luaL_Reg funcs[] = {{"call_soon", call_soon},
 void np_callback_open(lua_State *L, np_host *h) {
   np_setfuncs(L, h, funcs);
   np_class_register(L, h, &handle_class);
+  np_class_push(L, &handle_class);
+  lua_xmove(L, h->slots, 1);
+  lua_replace(h->slots, NP_SLOT_HANDLE_MT);
 }

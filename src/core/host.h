@@ -25,6 +25,7 @@ enum {
   NP_SLOT_THREADS,   /* table: slot -> Lua thread, in use or pooled */
   NP_SLOT_TASK_MT,   /* metatable of Task */
   NP_SLOT_FUTURE_MT, /* metatable of Future */
+  NP_SLOT_HANDLE_MT, /* metatable of the handles of callbacks */
   NP_SLOT_SCOPE_MT,  /* metatable of scopes */
   NP_SLOT_SCOPES,    /* nil, or the first of the idle scopes */
   NP_SLOT_MAIN,      /* the C function at the base of each task */
