@@ -233,7 +233,9 @@ static int park_until(lua_State *L, np_host *h, uint64_t when) {
 
 static int sleep_(lua_State *L) {
   np_host *h = np_gethost(L);
-  lua_Number seconds = np_checknumber(L, 1);
+  int whole; /* as the 0 that is asked for most often */
+  lua_Integer n = lua_tointegerx(L, 1, &whole);
+  lua_Number seconds = whole ? (lua_Number)n : np_checknumber(L, 1);
   np_checkwait(L, h);
   if (seconds <= 0)
     return np_park_ready(L, h, &h->current->own.wait, &sleep_class);
