@@ -8,15 +8,14 @@
  */
 #include "io/fetch.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/err.h"
 #include "io/fs.h"
 #include "io/fsbeneath.h"
+#include "io/incore.h"
 
 struct np_fetch {
   np_work work; /* first: the request that runs */
@@ -89,17 +88,6 @@ static bool make_room(np_fetch *f, size_t n) {
 
 /* ---- reading ------------------------------------------------------------ */
 
-/* As many bytes as are in memory, or UV_EAGAIN. */
-static ssize_t read_known(np_fetch *f, char *data, size_t n, int64_t at) {
-  struct iovec piece = {.iov_base = data, .iov_len = n};
-  ssize_t got = preadv2(f->fd, &piece, 1, at, RWF_NOWAIT);
-  if (got < 0 && errno == EOPNOTSUPP) {
-    np_fsop_place place = np_fsop_place_of(f->fd);
-    if (place.in_memory) got = pread(f->fd, data, n, at);
-  }
-  return got < 0 ? UV_EAGAIN : got;
-}
-
 /* All of f->want bytes, or those that are still there. */
 static int read_all(np_fetch *f) {
   while (f->size < f->want) {
@@ -142,7 +130,7 @@ static int run_known(np_fetch *f) {
   int r = look(f);
   if (r < 0 || !f->wants_text || f->want == 0) return r;
   if (!make_room(f, f->want)) return UV_ENOMEM;
-  ssize_t n = read_known(f, f->data, f->want, 0);
+  ssize_t n = np_incore_read(f->fd, f->data, f->want, 0);
   if (n < 0) return (int)n;
   f->size = (size_t)n;
   return f->size < f->want ? UV_EAGAIN : 0;
@@ -163,11 +151,16 @@ ssize_t np_fetch_piece(np_fetch *f, int64_t offset, size_t n, char **data) {
   if (!make_room(f, n)) return UV_EAGAIN;
   f->size = 0;
   f->at = offset;
-  ssize_t got = read_known(f, f->data, n, offset);
+  ssize_t got = np_incore_read(f->fd, f->data, n, offset);
   if (got != (ssize_t)n) return UV_EAGAIN;
   f->size = n;
   *data = f->data;
   return got;
+}
+
+int np_fetch_incore(np_fetch *f, int64_t offset, size_t n) {
+  if (f->busy || f->fd < 0 || find_data(f, offset, 1)) return UV_EAGAIN;
+  return np_incore_has(f->fd, offset, n) ? f->fd : UV_EAGAIN;
 }
 
 void np_fetch_passed(np_fetch *f, int64_t end) {
@@ -352,7 +345,7 @@ static int fetch_read(lua_State *L) {
     return 1;
   }
   prepare(L, f, at, n);
-  if (read_known(f, f->data, n, at) != (ssize_t)n) {
+  if (np_incore_read(f->fd, f->data, n, at) != (ssize_t)n) {
     return submit(L, f, &read_class);
   }
   f->size = n;

@@ -29,6 +29,10 @@ np_fetch *np_fetch_check(lua_State *L, int arg);
  * not there any more: `load` and `read` tell. Plain. */
 ssize_t np_fetch_piece(np_fetch *f, int64_t offset, size_t n, char **data);
 
+/* The descriptor of a file, if n > 0 bytes of it at an offset are in the memory
+ * of the kernel, but not in ours; else UV_EAGAIN. Plain. */
+int np_fetch_incore(np_fetch *f, int64_t offset, size_t n);
+
 /* What lies before `end` has been sent: one that waits for its client holds no
  * memory for it. Plain. */
 void np_fetch_passed(np_fetch *f, int64_t end);

@@ -70,6 +70,7 @@ struct np_stream {
   bool closing : 1;      /* closed for Lua */
   bool discarding : 1;   /* closed: what arrives is dropped until the end */
   bool wire_closing : 1; /* wire->close was called */
+  bool full : 1;         /* the wire took less of a file than there was */
   bool lazy : 1;         /* the wire delivers only while a task waits */
   lua_Number timeout;    /* of reads and writes, seconds; HUGE_VAL: none */
   np_swait reader;       /* the one task that may wait for bytes */
@@ -147,10 +148,23 @@ void np_stream_consume(np_stream *s, size_t n);
  * nothing more can be written. Plain. */
 int np_stream_push(np_stream *s, const uv_buf_t *pieces, unsigned n);
 
+/* Whether a file may be sent from the system's own memory now: the wire can,
+ * nothing is unsent, and it has not just taken less than it was given. Plain. */
+bool np_stream_takes_file(const np_stream *s);
+
+/* Then: sends bytes of a file, from an offset on, that are in memory, as many
+ * as go at once; how many. 0: they have to be pushed, which waits for room, or
+ * tells what is wrong. Plain. */
+size_t np_stream_send_file(np_stream *s, int fd, int64_t offset, size_t n);
+
 /* What a call that pushed with that status returns: true once no more than the
  * high-water mark is unsent, or nil and an error. The caller called
  * np_checkwait before it pushed. **waits** */
 int np_stream_pushed(lua_State *L, np_stream *s, int status);
+
+/* The same for bytes of a file: where files may be sent, it waits until
+ * nothing is unsent, so that they may be again. **waits** */
+int np_stream_pushed_file(lua_State *L, np_stream *s, int status);
 
 /* --- what follows is between the stream_*.c files --- */
 

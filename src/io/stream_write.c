@@ -102,10 +102,14 @@ static int send_rest(np_stream *s, const uv_buf_t *pieces, unsigned n,
   return 0;
 }
 
-/* Sends or queues the pieces; the same results. */
+/* Sends or queues the pieces; the same results. What a wire that is full would
+ * not take is not tried. */
 static int send_pieces(np_stream *s, const uv_buf_t *pieces, unsigned n) {
   ssize_t sent = UV_EAGAIN;
-  if (is_idle(s)) sent = s->wire->cls->try_write(s->wire, pieces, n);
+  if (is_idle(s) && !s->full) {
+    sent = s->wire->cls->try_write(s->wire, pieces, n);
+  }
+  s->full = false;
   s->wrote = true;
   return send_rest(s, pieces, n, sent);
 }
@@ -279,11 +283,45 @@ int np_stream_push(np_stream *s, const uv_buf_t *pieces, unsigned n) {
   return r < 0 ? r : s->write_error;
 }
 
-int np_stream_pushed(lua_State *L, np_stream *s, int status) {
+static int pushed(lua_State *L, np_stream *s, int status, size_t mark) {
   if (status < 0) return np_stream_fail(L, s, status, "write");
   np_stream_checkopen(L, s);
-  return wait_sent(L, s, "write", s->high);
+  return wait_sent(L, s, "write", mark);
 }
+
+int np_stream_pushed(lua_State *L, np_stream *s, int status) {
+  return pushed(L, s, status, s->high);
+}
+
+/* ---- files ------------------------------------------------------------- */
+
+int np_stream_pushed_file(lua_State *L, np_stream *s, int status) {
+  bool direct = s->wire && s->wire->cls->send_file;
+  return pushed(L, s, status, direct ? 0 : s->high);
+}
+
+/* Whether a failed send_file means that the connection is lost. What is wrong
+ * with the file is found by who reads it. */
+static bool is_lost(ssize_t status) {
+  return status == UV_EPIPE || status == UV_ECONNRESET ||
+         status == UV_ETIMEDOUT;
+}
+
+bool np_stream_takes_file(const np_stream *s) {
+  return !s->write_error && !s->closing && !s->shut && !s->full && is_idle(s) &&
+         s->wire->cls->send_file;
+}
+
+size_t np_stream_send_file(np_stream *s, int fd, int64_t offset, size_t n) {
+  ssize_t sent = s->wire->cls->send_file(s->wire, fd, offset, n);
+  if (is_lost(sent)) fail_writing(s, (int)sent);
+  s->full = sent == UV_EAGAIN || (sent >= 0 && (size_t)sent < n);
+  if (sent <= 0) return 0;
+  s->wrote = true;
+  return (size_t)sent;
+}
+
+/* ---- for Lua ----------------------------------------------------------- */
 
 /* stream_send(s, data): queues without waiting, also above the mark; returns
  * how much is unsent, or nil and an error. */

@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -90,6 +91,21 @@ static int uvwire_start(np_wire *wire) {
 static ssize_t uvwire_try_write(np_wire *wire, const uv_buf_t *bufs,
                                 unsigned n) {
   return uv_try_write(&of_wire(wire)->uv.stream, bufs, n);
+}
+
+static ssize_t uvwire_send_file(np_wire *wire, int fd, int64_t offset,
+                                size_t n) {
+  np_uvwire *w = of_wire(wire);
+  int to;
+  off_t at = (off_t)offset;
+  ssize_t sent;
+  if (w->wire.kind == pipe_kind) return UV_ENOTSUP;
+  int r = uv_fileno((uv_handle_t *)&w->uv, &to);
+  if (r < 0) return r;
+  do {
+    sent = sendfile(to, fd, &at, n);
+  } while (sent < 0 && errno == EINTR);
+  return sent < 0 ? uv_translate_sys_error(errno) : sent;
 }
 
 static void on_written(uv_write_t *req, int status) {
@@ -214,6 +230,7 @@ static int uvwire_option(np_wire *wire, np_wire_option option, int value) {
 
 static const np_wire_class wire_class = {
     .try_write = uvwire_try_write,
+    .send_file = uvwire_send_file,
     .write = uvwire_write,
     .unsent = uvwire_unsent,
     .shutdown = uvwire_shutdown,

@@ -60,6 +60,12 @@ typedef struct np_wire_class {
    * none, or an error. Only while no write is under way. */
   ssize_t (*try_write)(np_wire *w, const uv_buf_t *bufs, unsigned n);
 
+  /* Sends bytes of a file, from an offset on, that are in memory, what it can
+   * take at once: how many, UV_EAGAIN for none, or an error, which may be the
+   * file's. Only while no write is under way. NULL: what is sent has to come
+   * from our memory. */
+  ssize_t (*send_file)(np_wire *w, int fd, int64_t offset, size_t n);
+
   /* Starts sending; the bytes stay where they are until on_written. One write
    * at a time. An error means that it was not started. */
   int (*write)(np_wire *w, const char *data, size_t n);

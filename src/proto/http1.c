@@ -337,6 +337,7 @@ static const luaL_Reg conn_methods[] = {
     {"begin", np_conn_m_begin},
     {"write", np_conn_m_write},
     {"write_file", np_conn_m_write_file},
+    {"send_file", np_conn_m_send_file},
     {"finish", np_conn_m_finish},
     {"continue", np_conn_m_interim},
     {"last", conn_last},

@@ -4,6 +4,7 @@
  *   http1_head.c  a request head: parsed by llhttp or http_parser, and checked
  *   http1_body.c  a request body: counted or chunked, with its limits
  *   http1_out.c   answers: heads, chunks, corking
+ *   http1_file.c  files as their bodies
  *   http1_text.c  characters, names and dates
  *   http1_json.c  numbers in JSON
  *   http1_values.c  fields, dates and reasons for Lua
@@ -181,12 +182,20 @@ bool np_body_is_small(const np_http_conn *c);
 int np_out_flush(np_http_conn *c);
 void np_out_release(np_http_conn *c);
 
+/* Sends a piece of the body; 0 or an error. **raises** */
+int np_out_write(lua_State *L, np_http_conn *c, np_stream *s, np_span data);
+
+/* Bytes of the file at `arg`: from the offset at `first` on, as many as the
+ * next argument says; false if they are not in memory. **raises** */
+bool np_out_piece(lua_State *L, int arg, int first, np_span *piece);
+
 int np_conn_m_read_body(lua_State *L);
 int np_conn_m_body_left(lua_State *L);
 int np_conn_m_respond(lua_State *L);
 int np_conn_m_begin(lua_State *L);
 int np_conn_m_write(lua_State *L);
 int np_conn_m_write_file(lua_State *L);
+int np_conn_m_send_file(lua_State *L);
 int np_conn_m_finish(lua_State *L);
 int np_conn_m_interim(lua_State *L);
 

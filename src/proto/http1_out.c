@@ -13,7 +13,6 @@
 
 #include "base/err.h"
 #include "core/timer.h"
-#include "io/fetch.h"
 #include "proto/http1.h"
 
 enum {
@@ -216,18 +215,6 @@ static void check_idle(lua_State *L, np_http_conn *c) {
     np_raise(L, "INVALID_STATE", "the request has been answered already");
 }
 
-/* Bytes of the file at `arg`: from the offset at `first` on, as many as the
- * next argument says; false if they are not in memory. */
-static bool get_piece(lua_State *L, int arg, int first, np_span *piece) {
-  np_fetch *file = np_fetch_check(L, arg);
-  lua_Integer at = np_checkinteger(L, first, 0, LUA_MAXINTEGER - NP_FETCH_LOAD);
-  piece->size = (size_t)np_checkinteger(L, first + 1, 0, NP_FETCH_PIECE);
-  char *data;
-  if (np_fetch_piece(file, at, piece->size, &data) < 0) return false;
-  piece->at = data;
-  return true;
-}
-
 /* respond(status, type | nil, body | nil [, fields]): a whole answer. true, or
  * nil and an error. With a file as body, an offset and a number of bytes
  * follow; false, and nothing is sent, if they are not in memory. **waits** */
@@ -239,7 +226,7 @@ int np_conn_m_respond(lua_State *L) {
   np_checkwait(L, s->base.host);
   if (lua_isuserdata(L, BODY)) {
     lua_pushboolean(L, false);
-    if (!get_piece(L, BODY, FIRST, &body)) return 1;
+    if (!np_out_piece(L, BODY, FIRST, &body)) return 1;
   } else if (!lua_isnoneornil(L, BODY)) {
     body.at = np_checkstring(L, BODY, &body.size);
   }
@@ -302,9 +289,7 @@ int np_conn_m_begin(lua_State *L) {
   return 1;
 }
 
-/* Sends a piece of the body; 0 or an error. */
-static int write_span(lua_State *L, np_http_conn *c, np_stream *s,
-                      np_span data) {
+int np_out_write(lua_State *L, np_http_conn *c, np_stream *s, np_span data) {
   char line[24];
   uv_buf_t pieces[3] = {{.base = line, .len = 0},
                         {.base = (char *)data.at, .len = data.size},
@@ -339,22 +324,7 @@ int np_conn_m_write(lua_State *L) {
   np_span data;
   data.at = np_checkstring(L, 2, &data.size);
   np_checkwait(L, s->base.host);
-  return np_stream_pushed(L, s, write_span(L, c, s, data));
-}
-
-/* write_file(file, offset, n): the same with bytes of a file that are in
- * memory; false if they are not. **waits** */
-int np_conn_m_write_file(lua_State *L) {
-  np_http_conn *c = np_conn_self(L);
-  np_stream *s = np_conn_stream(L, c);
-  np_span data;
-  np_checkwait(L, s->base.host);
-  lua_pushboolean(L, false);
-  if (!get_piece(L, 2, 3, &data)) return 1;
-  int r = write_span(L, c, s, data);
-  np_fetch_passed(np_fetch_check(L, 2),
-                  lua_tointeger(L, 3) + (int64_t)data.size);
-  return np_stream_pushed(L, s, r);
+  return np_stream_pushed(L, s, np_out_write(L, c, s, data));
 }
 
 /* finish([fields]): the end of the body, with a trailer if it is chunked.
