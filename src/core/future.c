@@ -178,7 +178,7 @@ static void await_describe(np_wait *w, char *buf, size_t size) {
 
 static bool await_cancel(np_wait *w) {
   np_task *t = await_task(w);
-  if (!t->own.flag) return np_watch_flow(&t->own.u.watch);
+  if (!t->own_flag) return np_watch_flow(&t->own.u.watch);
   np_watch_stop(&t->own.u.watch);
   return true;
 }
@@ -212,7 +212,7 @@ static int await_future(lua_State *L, np_host *h, np_future *f, bool shielded) {
     return np_raise(L, "INVALID_STATE", "a task cannot await itself");
   if (f->state == NP_SUCCEEDED && f->nresults == 0) return 0;
   if (f->state != NP_PENDING) return np_future_results(L, 1);
-  t->own.flag = shielded;
+  t->own_flag = shielded;
   np_watch_start(&t->own.u.watch, f, await_fire);
   return np_park(L, h, &t->own.wait, &await_class);
 }

@@ -146,9 +146,10 @@ struct np_host {
   void (*on_broken)(np_host *h, const char *text); /* instead of stderr */
 
   /* handles and sockets: io/ */
-  uint32_t nlisted; /* in the list of handles */
-  uint32_t nfiles;  /* open files */
-  np_link handles;  /* every np_handle that is not closed (io/handle.c) */
+  void (*on_guest_end)(np_task *t); /* plain (io/guests.c) */
+  uint32_t nlisted;                 /* in the list of handles */
+  uint32_t nfiles;                  /* open files */
+  np_link handles; /* every np_handle that is not closed (io/handle.c) */
   uint32_t next_handle;
   struct np_bufpool
       *buffers; /* for reading; made when first used (io/bufpool.c) */

@@ -88,9 +88,7 @@ np_task *np_task_new(lua_State *L, np_host *h, int nargs, int kind,
   if (t->co) push_base(t->co);
   keep_body(L, t, fn);
   t->order = ++h->next_order;
-  t->number = kind == NP_TASK_PLAIN || kind == NP_TASK_HANDLER
-                  ? ++h->next_task
-                  : ++h->next_callback;
+  t->number = np_task_isplain(t) ? ++h->next_task : ++h->next_callback;
   return t;
 }
 
@@ -167,7 +165,7 @@ static int end_slow(lua_State *L) {
   lua_rawgeti(L, -1, NP_EX_TRACE);
   lua_setfield(L, -3, "traceback");
   lua_pop(L, 1);
-  lua_pushboolean(L, t->kind == NP_TASK_HANDLER);
+  lua_pushboolean(L, t->kind == NP_TASK_HANDLER || t->kind == NP_TASK_GUEST);
   lua_setfield(L, -2, "handler");
   if (t->kind == NP_TASK_REPORT) {
     np_task_extra(L, 2);
@@ -215,6 +213,7 @@ static void task_end(np_host *h, np_task *t, lua_State *from, int n) {
       lua_pop(S, 1);
     }
   }
+  if (t->kind == NP_TASK_GUEST) h->on_guest_end(t);
   if (t->co) np_give_thread(h, t);
   if (!t->pinned) np_task_discard(h, t);
   count_out(h, t);

@@ -26,8 +26,9 @@ enum {
 /* What a failure of the task means. */
 enum {
   NP_TASK_PLAIN,    /* its future's: somebody may take it */
-  NP_TASK_CALLBACK, /* reported at once */
   NP_TASK_HANDLER,  /* reported at once, does not count for the exit status */
+  NP_TASK_GUEST,    /* the same; h->on_guest_end hears of its end */
+  NP_TASK_CALLBACK, /* reported at once */
   NP_TASK_REPORT,   /* runs the exception handler: written to stderr */
 };
 
@@ -70,17 +71,22 @@ struct np_task {
   bool failed : 1; /* its body ended with an error (while ending) */
   bool pinned : 1; /* keeps its slot after its end, for a group */
   bool has_locals : 1;
-  bool rests : 1; /* its next wait is a rest */
-  struct {        /* the wait of sleep, await and wait queues */
+  bool rests : 1;    /* its next wait is a rest */
+  bool own_flag : 1; /* of the class of `own` */
+  struct {           /* the wait of sleep, await and wait queues */
     np_wait wait;
     union {
       np_timer timer;
       np_watch watch;
       np_link queue;
     } u;
-    bool flag; /* its class's own */
   } own;
 };
+
+/* It is called a task, not a callback. */
+static inline bool np_task_isplain(const np_task *t) {
+  return t->kind <= NP_TASK_GUEST;
+}
 
 static inline np_host *np_task_host(const np_task *t) {
   return np_future_host(&t->future);

@@ -15,8 +15,7 @@
 /* ---- names and descriptions -------------------------------------------- */
 
 static const char *kind_name(const np_task *t) {
-  return t->kind == NP_TASK_PLAIN || t->kind == NP_TASK_HANDLER ? "task"
-                                                                : "callback";
+  return np_task_isplain(t) ? "task" : "callback";
 }
 
 void np_task_label(np_task *t, char *buf, size_t size) {

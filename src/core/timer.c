@@ -198,8 +198,8 @@ static np_task *sleep_task(np_wait *w) {
 
 static bool sleep_cancel(np_wait *w) {
   np_task *t = sleep_task(w);
-  if (t->own.flag) {
-    t->own.flag = false;
+  if (t->own_flag) {
+    t->own_flag = false;
     np_unforever(np_task_host(t));
   } else {
     np_timer_stop(np_task_host(t), &t->own.u.timer);
@@ -224,8 +224,8 @@ static int park_until(lua_State *L, np_host *h, uint64_t when) {
   np_task *t = h->current;
   np_timer *timer = &t->own.u.timer;
   *timer = (np_timer){.fire = sleep_fire};
-  t->own.flag = when == NP_FOREVER && !t->daemon;
-  if (t->own.flag) np_forever(h);
+  t->own_flag = when == NP_FOREVER && !t->daemon;
+  if (t->own_flag) np_forever(h);
   int err = when != NP_FOREVER ? np_timer_start(h, timer, when) : 0;
   if (err < 0) return np_timer_refused(L, err);
   return np_park(L, h, &t->own.wait, &sleep_class);

@@ -35,7 +35,7 @@ void np_waitq_leave(np_waitq *q, np_task *t) {
 
 bool np_waitq_cancel(np_wait *w) {
   np_task *t = task_of(w);
-  if (t->own.flag) return false; /* always */
+  if (t->own_flag) return false; /* always */
   np_waitq_leave(queue_of(t), t);
   return true;
 }
@@ -63,7 +63,7 @@ void np_waitq_init(np_waitq *q) {
 int np_waitq_park(lua_State *L, np_host *h, np_waitq *q,
                   const np_wait_class *cls, bool always) {
   np_task *t = h->current;
-  t->own.flag = always;
+  t->own_flag = always;
   np_list_append(&q->tasks, &t->own.u.queue);
   q->count++;
   return np_park(L, h, &t->own.wait, cls);

@@ -35,7 +35,8 @@ static void resolve_destroy(np_handle *b) {
   np_free(b->host, r, sizeof(*r));
 }
 
-static const np_handle_class handle_class = {resolve_shut, resolve_destroy};
+static const np_handle_class handle_class = {
+    .shut = resolve_shut, .destroy = resolve_destroy, .kind = "resolve"};
 
 static void on_resolved(uv_getaddrinfo_t *req, int status,
                         struct addrinfo *found) {
@@ -123,7 +124,6 @@ static resolve *create(lua_State *L, np_host *h) {
   if (!r) luaL_error(L, "not enough memory");
   memset(r, 0, sizeof(*r));
   np_handle_init(&r->base, h, &handle_class);
-  r->base.kind = "resolve";
   return *box = r;
 }
 

@@ -44,7 +44,8 @@ static void notifier_destroy(np_handle *b) {
   np_free(b->host, np_container_of(b, notifier, base), sizeof(notifier));
 }
 
-static const np_handle_class handle_class = {notifier_shut, notifier_destroy};
+static const np_handle_class handle_class = {
+    .shut = notifier_shut, .destroy = notifier_destroy, .kind = "fs.watch"};
 
 /* ---- the wait ---------------------------------------------------------- */
 
@@ -176,7 +177,6 @@ static int core_notifier(lua_State *L) {
   if (!n) return luaL_error(L, "not enough memory");
   memset(n, 0, sizeof(*n));
   np_handle_init(&n->base, h, &handle_class);
-  n->base.kind = "fs.watch";
   *box = n;
   n->fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
   int r = n->fd < 0 ? uv_translate_sys_error(errno)

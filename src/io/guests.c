@@ -26,7 +26,6 @@ typedef struct np_guests {
 
 typedef struct np_guest {
   np_task task;
-  np_watch watch;
   np_link link;
   np_guests *guests;
   np_stream *stream; /* held */
@@ -36,19 +35,17 @@ static void wake_ended(np_guests *g) {
   for (uint32_t n = g->ended->count; n > 0; n--) np_waitq_wake(g->ended);
 }
 
-static bool on_end(np_watch *w, int event) {
-  if (event == NP_ASK) return false;
-  np_guest *guest = np_container_of(w, np_guest, watch);
+static void on_end(np_task *t) {
+  np_guest *guest = (np_guest *)t;
   np_guests *g = guest->guests;
   np_stream_close(guest->stream, false);
   np_release(&guest->stream->base);
   np_list_remove(&guest->link);
   np_waitq_wake(g->room);
-  if (--g->count > 0) return true;
+  if (--g->count > 0) return;
   if (g->closed) wake_ended(g);
   luaL_unref(g->host->slots, LUA_REGISTRYINDEX, g->ref);
   g->ref = LUA_NOREF;
-  return true;
 }
 
 /* spawn(fn, stream) -> the task that calls fn(stream) */
@@ -60,14 +57,13 @@ static int guests_spawn(lua_State *L) {
     lua_pushvalue(L, 1);
     g->ref = luaL_ref(L, LUA_REGISTRYINDEX);
   }
-  np_task *t = np_spawn_sized(L, g->host, 1, NP_TASK_HANDLER,
+  np_task *t = np_spawn_sized(L, g->host, 1, NP_TASK_GUEST,
                               sizeof(np_guest) - sizeof(np_task));
   np_guest *guest = (np_guest *)t;
   guest->guests = g;
   guest->stream = s;
   np_hold(&s->base);
   np_list_append(&g->tasks, &guest->link);
-  np_watch_start(&guest->watch, &t->future, on_end);
   g->count++;
   return 1;
 }
@@ -121,6 +117,7 @@ static int guests_new(lua_State *L) {
 static const luaL_Reg funcs[] = {{"guests", guests_new}, {NULL, NULL}};
 
 void np_guests_open(lua_State *L, np_host *h) {
+  h->on_guest_end = on_end;
   np_setfuncs(L, h, funcs);
   np_class_register(L, h, &guests_class);
 }

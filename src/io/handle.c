@@ -16,8 +16,6 @@ void np_handle_init(np_handle *b, np_host *h, const np_handle_class *cls) {
   b->cls = cls;
   b->holds = 1;
   b->serial = ++h->next_handle;
-  b->kind = "handle";
-  b->over = NULL;
   b->origin = NULL;
   if (h->tracing == 0 || !(b->origin = np_alloc(h, NP_ORIGIN))) return;
   np_origin(h, b->origin, NP_ORIGIN);
@@ -82,11 +80,12 @@ static int core_handle_list(lua_State *L) {
   lua_newtable(L);
   for (np_link *l = h->handles.next; l != &h->handles; l = l->next) {
     np_handle *b = np_container_of(l, np_handle, link);
-    if (!*b->kind) continue;
+    if (!b->cls->kind) continue;
+    const char *over = b->cls->over ? b->cls->over(b) : "";
     bool known = b->origin && *b->origin;
-    lua_pushfstring(L, "%s%s%s%s%s%s", b->over ? b->over : "",
-                    b->over ? " " : "", b->kind, known ? " (made at " : "",
-                    known ? b->origin : "", known ? ")" : "");
+    lua_pushfstring(L, "%s%s%s%s%s%s", over, *over ? " " : "", b->cls->kind,
+                    known ? " (made at " : "", known ? b->origin : "",
+                    known ? ")" : "");
     lua_rawseti(L, -2, b->serial);
   }
   return 1;

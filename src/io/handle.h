@@ -23,6 +23,9 @@ typedef struct np_handle_class {
 
   /* The last hold is gone: frees the struct. Plain, no Lua. */
   void (*destroy)(np_handle *b);
+
+  const char *kind; /* what a user calls it; NULL: a part of something else */
+  const char *(*over)(np_handle *b); /* of a stream, the kind of its wire */
 } np_handle_class;
 
 struct np_handle {
@@ -30,10 +33,8 @@ struct np_handle {
   np_host *host;
   const np_handle_class *cls;
   int holds;
-  uint32_t serial;  /* numbers the handles of a host */
-  const char *kind; /* static: what a user calls it; "": a part of another */
-  const char *over; /* static: of a stream, the kind of its wire; or NULL */
-  char *origin;     /* while the host traces: where it was made, or NULL */
+  uint32_t serial; /* numbers the handles of a host */
+  char *origin;    /* while the host traces: where it was made, or NULL */
 };
 
 enum { NP_ORIGIN = 80 }; /* the bytes of an origin */

@@ -218,7 +218,8 @@ static void listener_destroy(np_handle *b) {
   np_free(b->host, np_container_of(b, np_listener, base), sizeof(np_listener));
 }
 
-static const np_handle_class handle_class = {listener_shut, listener_destroy};
+static const np_handle_class handle_class = {
+    .shut = listener_shut, .destroy = listener_destroy, .kind = "listener"};
 
 /* ---- accept ------------------------------------------------------------ */
 
@@ -448,7 +449,6 @@ static int core_listener(lua_State *L) {
   if (!l) return luaL_error(L, "not enough memory");
   memset(l, 0, sizeof(*l));
   np_handle_init(&l->base, h, &handle_class);
-  l->base.kind = "listener";
   l->limit = (size_t)limit;
   l->ahead = AHEAD;
   *box = l;

@@ -132,7 +132,8 @@ static void mem_destroy(np_handle *b) {
   np_free(b->host, w, sizeof(*w));
 }
 
-static const np_handle_class handle_class = {mem_shut, mem_destroy};
+static const np_handle_class handle_class = {.shut = mem_shut,
+                                             .destroy = mem_destroy};
 
 /* ---- calls ------------------------------------------------------------- */
 
@@ -253,7 +254,6 @@ static memwire *create(np_host *h, size_t capacity) {
       .capacity = capacity,
   };
   np_handle_init(&w->base, h, &handle_class);
-  w->base.kind = "";
   return w;
 }
 

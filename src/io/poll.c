@@ -75,7 +75,10 @@ static void poller_destroy(np_handle *b) {
   np_free(b->host, p, sizeof(*p));
 }
 
-static const np_handle_class handle_class = {poller_shut, poller_destroy};
+static const np_handle_class handle_class = {
+    .shut = poller_shut,
+    .destroy = poller_destroy,
+    .kind = "wait or reader on a descriptor"};
 
 static void on_events(uv_poll_t *uv, int status, int events);
 
@@ -92,7 +95,6 @@ static int poller_get(np_host *h, np_poller **out) {
   }
   if ((r = uv_poll_init(h->uv, &p->uv, p->epoll)) < 0) goto fail_init;
   np_handle_init(&p->base, h, &handle_class);
-  p->base.kind = "wait or reader on a descriptor";
   np_uv_opened(&p->base);
   np_release(&p->base);  // libuv's hold alone
   np_handle_list(&p->base);

@@ -54,7 +54,8 @@ static void child_destroy(np_handle *b) {
   np_free(b->host, np_container_of(b, np_child, base), sizeof(np_child));
 }
 
-static const np_handle_class child_handle_class = {NULL, child_destroy};
+static const np_handle_class child_handle_class = {.destroy = child_destroy,
+                                                   .kind = "child process"};
 
 static void children_close(np_children *c) {
   c->base.host->children = NULL;
@@ -118,8 +119,8 @@ static void children_destroy(np_handle *b) {
   np_free(b->host, np_container_of(b, np_children, base), sizeof(np_children));
 }
 
-static const np_handle_class children_handle_class = {children_shut,
-                                                      children_destroy};
+static const np_handle_class children_handle_class = {
+    .shut = children_shut, .destroy = children_destroy};
 
 static void end_child(np_child *child, int status) {
   np_host *h = child->base.host;
@@ -169,7 +170,6 @@ static int children_get(np_host *h) {
   }
   np_list_init(&c->living);
   np_handle_init(&c->base, h, &children_handle_class);
-  c->base.kind = "child process";
   np_uv_opened(&c->base);
   np_release(&c->base);  // libuv's hold alone
   np_handle_list(&c->base);
@@ -292,7 +292,6 @@ static np_child *child_new(lua_State *L, np_host *h) {
   np_list_init(&child->waiters);
   np_list_init(&child->link);
   np_handle_init(&child->base, h, &child_handle_class);
-  child->base.kind = "child process";
   return *box = child;
 }
 

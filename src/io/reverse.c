@@ -30,7 +30,8 @@ static void reverse_destroy(np_handle *b) {
   np_free(b->host, np_container_of(b, reverse, base), sizeof(reverse));
 }
 
-static const np_handle_class handle_class = {reverse_shut, reverse_destroy};
+static const np_handle_class handle_class = {
+    .shut = reverse_shut, .destroy = reverse_destroy, .kind = "reverse"};
 
 static void on_name(uv_getnameinfo_t *req, int status, const char *name,
                     const char *service) {
@@ -94,7 +95,6 @@ static reverse *create(lua_State *L, np_host *h, const char *ip) {
   if (!r) luaL_error(L, "not enough memory");
   memset(r, 0, sizeof(*r));
   np_handle_init(&r->base, h, &handle_class);
-  r->base.kind = "reverse";
   snprintf(r->ip, sizeof(r->ip), "%s", ip);
   return *box = r;
 }

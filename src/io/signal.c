@@ -136,7 +136,8 @@ static void signals_destroy(np_handle *b) {
   np_free(b->host, s, size_of(s->capacity));
 }
 
-static const np_handle_class handle_class = {signals_shut, signals_destroy};
+static const np_handle_class handle_class = {
+    .shut = signals_shut, .destroy = signals_destroy, .kind = "signal handler"};
 
 /* ---- the wait ---------------------------------------------------------- */
 
@@ -246,7 +247,6 @@ static int core_signals(lua_State *L) {
   memset(s, 0, size_of(n));
   s->capacity = n;
   np_handle_init(&s->base, h, &handle_class);
-  s->base.kind = "signal handler";
   np_handle_list(&s->base);
   *box = s;
   for (int i = 1; i <= n; i++) {

@@ -26,10 +26,22 @@
 
 /* ---- waiting ----------------------------------------------------------- */
 
+static np_swaiter *waiter_of(np_swait *w) {
+  return np_container_of(w, np_swaiter, base);
+}
+
+static const char *what_of(np_swait *w) {
+  return w->queued ? waiter_of(w)->what : "read";
+}
+
+static bool is_for_end(np_swait *w) {
+  return w->queued && waiter_of(w)->mark == NP_UNTIL_CLOSED;
+}
+
 static void end_wait(np_swait *w) {
   np_host *h = w->stream->base.host;
   if (np_timer_running(&w->timer)) np_timer_stop(h, &w->timer);
-  np_list_remove(&w->link);
+  if (w->queued) np_list_remove(&waiter_of(w)->link);
   if (w->outside) np_unforever(h);
   np_stream *s = w->stream;
   if (s->lazy && w == &s->reader && s->reading) {
@@ -58,38 +70,39 @@ int np_stream_park(lua_State *L, np_swait *w, const np_wait_class *cls) {
   np_stream *s = w->stream;
   np_host *h = s->base.host;
   w->status = 0;
-  if (s->wire->polls && w->mark != NP_UNTIL_CLOSED)
-    np_checkreal(L, h, "a real socket");
-  if (s->timeout < HUGE_VAL && w->mark != NP_UNTIL_CLOSED) {
+  bool real = !is_for_end(w);
+  if (s->wire->polls && real) np_checkreal(L, h, "a real socket");
+  if (s->timeout < HUGE_VAL && real) {
     w->timer = (np_timer){.fire = on_timeout};
     int r = np_timer_start(h, &w->timer, np_deadline(h, s->timeout));
-    if (r < 0) return np_stream_fail(L, s, r, w->what);
+    if (r < 0) return np_stream_fail(L, s, r, what_of(w));
   }
-  if (w != &s->reader) np_list_append(&s->waiters, &w->link);
-  w->outside = s->wire->outside && w->mark != NP_UNTIL_CLOSED;
+  if (w->queued) np_list_append(&s->waiters, &waiter_of(w)->link);
+  w->outside = s->wire->outside && real;
   if (w->outside) np_forever(h);
   return np_park(L, h, &w->wait, cls);
 }
 
 np_swait *np_stream_waiter(lua_State *L, np_stream *s, const char *what,
                            size_t mark) {
-  np_swait *w = s->backlog ? &s->backlog->writer : NULL;
-  if (!w || np_wait_busy(&w->wait) || mark == NP_UNTIL_CLOSED) {
+  np_swaiter *w = s->backlog ? &s->backlog->writer : NULL;
+  if (!w || np_wait_busy(&w->base.wait) || mark == NP_UNTIL_CLOSED) {
     w = lua_newuserdatauv(L, sizeof(*w), 0);
   }
-  *w = (np_swait){.stream = s, .what = what, .mark = mark};
+  *w = (np_swaiter){
+      .base = {.stream = s, .queued = true}, .what = what, .mark = mark};
   np_list_init(&w->link);
-  return w;
+  return &w->base;
 }
 
 /* Wakes those who wait for no more than `unsent` bytes to be unsent. */
 void np_stream_wake_all(np_stream *s, size_t unsent, int status) {
   np_link *link = s->waiters.next;
   while (link != &s->waiters) {
-    np_swait *w = np_container_of(link, np_swait, link);
+    np_swaiter *w = np_container_of(link, np_swaiter, link);
     link = link->next;
     if (w->mark != NP_UNTIL_CLOSED && unsent <= w->mark) {
-      np_stream_wake(w, status);
+      np_stream_wake(&w->base, status);
     }
   }
 }
@@ -111,7 +124,7 @@ static void describe(np_stream *s, const char *what, char *buf, size_t size) {
 
 void np_stream_describe(np_wait *wait, char *buf, size_t size) {
   np_swait *w = np_container_of(wait, np_swait, wait);
-  describe(w->stream, w->what, buf, size);
+  describe(w->stream, what_of(w), buf, size);
 }
 
 int np_stream_fail(lua_State *L, np_stream *s, int uv, const char *what) {
@@ -135,9 +148,9 @@ int np_stream_fail(lua_State *L, np_stream *s, int uv, const char *what) {
 
 int np_stream_unfinished(lua_State *L, np_swait *w) {
   if (w->status == UV_ECANCELED) {
-    return np_raise(L, "CLOSED", "stream was closed during %s", w->what);
+    return np_raise(L, "CLOSED", "stream was closed during %s", what_of(w));
   }
-  return np_stream_fail(L, w->stream, w->status, w->what);
+  return np_stream_fail(L, w->stream, w->status, what_of(w));
 }
 
 void np_stream_checkopen(lua_State *L, np_stream *s) {
@@ -177,7 +190,15 @@ static void stream_destroy(np_handle *b) {
   np_free(h, s, sizeof(*s));
 }
 
-static const np_handle_class handle_class = {stream_shut, stream_destroy};
+static const char *stream_over(np_handle *b) {
+  const np_stream *s = of_handle(b);
+  return s->wire ? s->wire->kind : "";
+}
+
+static const np_handle_class handle_class = {.shut = stream_shut,
+                                             .destroy = stream_destroy,
+                                             .kind = "stream",
+                                             .over = stream_over};
 
 np_stream *np_stream_new(lua_State *L, np_host *h) {
   np_stream_box *box = lua_newuserdatauv(L, sizeof(*box), 0);
@@ -193,11 +214,8 @@ np_stream *np_stream_new(lua_State *L, np_host *h) {
       .closing = true,
   };
   s->reader.stream = s;
-  s->reader.what = "read";
-  np_list_init(&s->reader.link);
   np_list_init(&s->waiters);
   np_handle_init(&s->base, h, &handle_class);
-  s->base.kind = "stream";
   return box->stream = s;
 }
 
@@ -222,7 +240,6 @@ void np_stream_attach(np_stream *s, np_wire *w) {
   w->user = s;
   s->wire = w;
   s->closing = false;
-  s->base.over = w->kind;
   np_hold(&s->base);
   np_handle_list(&s->base);
 }
@@ -244,7 +261,7 @@ static void on_closed(void *user) {
   np_handle_unlist(&s->base);
   np_link *link;
   while ((link = np_list_first(&s->waiters)) != NULL) {
-    np_stream_wake(np_container_of(link, np_swait, link), 0);
+    np_stream_wake(&np_container_of(link, np_swaiter, link)->base, 0);
   }
   np_unkeep(h);
   np_release(&s->base);
@@ -253,7 +270,7 @@ static void on_closed(void *user) {
 np_backlog *np_stream_backlog(np_stream *s) {
   if (s->backlog) return s->backlog;
   np_backlog *b = np_alloc(s->base.host, sizeof(*b));
-  if (b) *b = (np_backlog){.writer.stream = s};
+  if (b) *b = (np_backlog){.writer.base.stream = s};
   return s->backlog = b;
 }
 
@@ -267,7 +284,7 @@ static void close_wire(np_stream *s, bool reset) {
  * is none. */
 static void on_linger(np_timer *t) {
   np_backlog *b = np_container_of(t, np_backlog, linger);
-  np_stream *s = b->writer.stream;
+  np_stream *s = b->writer.base.stream;
   np_host *h = s->base.host;
   size_t unsent = np_stream_unsent(s);
   if (unsent < b->linger_unsent) b->linger_left = NP_STREAM_LINGER;

@@ -29,25 +29,31 @@ enum {
   NP_STREAM_LINGER = 5,        /* seconds without progress after close() */
 };
 
-/* A task that waits on a stream: the reader, a writer, or for its end. */
+/* A task that waits on a stream: the reader or an np_swaiter. */
 typedef struct np_swait {
   np_wait wait;
-  np_link link; /* in s->waiters (not the reader) */
+  np_timer timer; /* the stream's timeout */
   np_stream *stream;
-  np_timer timer;   /* the stream's timeout */
-  const char *what; /* "read", "write", ... */
-  size_t mark;      /* woken when no more than this is unsent */
-  int status;       /* why it was woken: 0, UV_ETIMEDOUT, or UV_ECANCELED
-                        because the stream was closed */
-  bool outside;     /* the wire may end it at any time: no deadlock */
+  int status;   /* why it was woken: 0, UV_ETIMEDOUT, or UV_ECANCELED because
+                   the stream was closed */
+  bool outside; /* the wire may end it at any time: no deadlock */
+  bool queued;  /* it is an np_swaiter */
 } np_swait;
+
+/* A writer, or one who waits for the end. */
+typedef struct np_swaiter {
+  np_swait base;
+  np_link link;     /* in s->waiters */
+  const char *what; /* "write", "flush", ... */
+  size_t mark;      /* woken when no more than this is unsent */
+} np_swaiter;
 
 /* What a stream needs from when something cannot be sent at once, or its close
  * has to wait: most never do. */
 typedef struct np_backlog {
   np_buf sending;       /* under way: the wire reads it */
   np_buf queued;        /* behind it */
-  np_swait writer;      /* the first writer that waits; others allocate */
+  np_swaiter writer;    /* the first writer that waits; others allocate */
   np_timer linger;      /* ticks while closing */
   size_t linger_unsent; /* at the last tick */
   uint8_t linger_left;  /* ticks */
@@ -81,7 +87,7 @@ struct np_stream {
   size_t scanned;        /* the separator is not in these first bytes */
   size_t limit;          /* longest line */
   size_t high;           /* writers wait while more is unsent */
-  np_link waiters;       /* np_swait: writers, flushes, waits for the end */
+  np_link waiters;       /* np_swaiter */
   char *host;            /* the name it was connected to, or NULL */
 };
 
@@ -206,7 +212,7 @@ void np_stream_describe(np_wait *w, char *buf, size_t size);
 /* The backlog, made if there is none; NULL for want of memory. Plain. */
 np_backlog *np_stream_backlog(np_stream *s);
 
-/* A free np_swait: the backlog's, or a userdata pushed on the stack. */
+/* A free np_swaiter: the backlog's, or a userdata pushed on the stack. */
 np_swait *np_stream_waiter(lua_State *L, np_stream *s, const char *what,
                            size_t mark);
 void np_stream_wake_all(np_stream *s, size_t unsent, int status);

@@ -100,7 +100,7 @@ int np_stream_read_finish(lua_State *L, np_wait *wait) {
                    (LUAI_UACINT)(s->op->bounded ? s->want : s->limit));
   }
   if (s->end == UV_EOF) return s->op->at_end(L, s);
-  if (s->end) return np_stream_fail(L, s, s->end, w->what);
+  if (s->end) return np_stream_fail(L, s, s->end, "read");
   return np_stream_unfinished(L, w);
 }
 
@@ -281,7 +281,7 @@ int np_stream_m_peek(lua_State *L) {
 
 /* ---- iterators --------------------------------------------------------- */
 
-enum { UP_STREAM = 4 }; /* behind the three of every function */
+enum { UP_STREAM = 2 }; /* behind the host; they check no argument */
 
 static int next_finish(lua_State *L, np_wait *wait) {
   int n = np_stream_read_finish(L, wait);
@@ -316,7 +316,7 @@ static int next_chunk(lua_State *L) {
 
 static int push_iterator(lua_State *L, lua_CFunction next) {
   np_stream_checkopen(L, np_stream_self(L));
-  for (int i = 1; i < UP_STREAM; i++) lua_pushvalue(L, lua_upvalueindex(i));
+  lua_pushvalue(L, NP_UPHOST);
   lua_pushvalue(L, 1);
   lua_pushcclosure(L, next, UP_STREAM);
   return 1;

@@ -203,7 +203,8 @@ static void stdio_destroy(np_handle *b) {
   np_free(b->host, io, sizeof(*io));
 }
 
-static const np_handle_class stdio_class = {stdio_shut, stdio_destroy};
+static const np_handle_class stdio_class = {.shut = stdio_shut,
+                                            .destroy = stdio_destroy};
 
 /* The np_stdio of the host, or NULL while no standard stream was used. */
 static np_stdio *find(lua_State *L) {
@@ -218,7 +219,6 @@ static np_stdio *make(lua_State *L, np_host *h) {
   if (!io) luaL_error(L, "not enough memory");
   memset(io, 0, sizeof(*io));
   np_handle_init(&io->base, h, &stdio_class);
-  io->base.kind = "";
   np_handle_list(&io->base);
   lua_pushlightuserdata(L, io);  // until the host closes
   lua_rawsetp(L, LUA_REGISTRYINDEX, &registry_key);

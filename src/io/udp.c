@@ -128,7 +128,8 @@ static void udp_destroy(np_handle *b) {
   np_free(b->host, u, sizeof(*u));
 }
 
-static const np_handle_class handle_class = {udp_shut, udp_destroy};
+static const np_handle_class handle_class = {
+    .shut = udp_shut, .destroy = udp_destroy, .kind = "UDP socket"};
 
 /* [..] -> [.. UdpSocket], closed so far */
 static np_udp *create(lua_State *L, np_host *h, int by_name) {
@@ -143,7 +144,6 @@ static np_udp *create(lua_State *L, np_host *h, int by_name) {
   memset(u, 0, sizeof(*u));
   u->closed = true;
   np_handle_init(&u->base, h, &handle_class);
-  u->base.kind = "UDP socket";
   box->udp = u;
   int r = np_udp_peers_open(L, u, lua_gettop(L));
   if (r < 0) luaL_error(L, "not enough memory");

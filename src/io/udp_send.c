@@ -56,7 +56,7 @@ static void sending_destroy(np_handle *b) {
   np_free(b->host, s, s->size);
 }
 
-static const np_handle_class handle_class = {NULL, sending_destroy};
+static const np_handle_class handle_class = {.destroy = sending_destroy};
 
 static void on_sent(uv_udp_send_t *req, int status) {
   sending *s = np_container_of(req, sending, req);

@@ -1,6 +1,6 @@
 /*
- * uvwire.c: a wire over a uv_stream_t. The np_uvwire has one hold, libuv's: it
- * is freed in the close callback. Libuv reads into the buffer that all wires
+ * uvwire.c: a wire over a uv_stream_t. The np_uvwire is libuv's: it is freed in
+ * the close callback. Libuv reads into the buffer that all wires
  * of the loop share, and reading stays on as long as the user takes what
  * comes. Where the user has no room for this moment, on_alloc gives no buffer:
  * libuv then reports UV_ENOBUFS and tries again when it polls next, without
@@ -22,7 +22,7 @@
 
 typedef struct np_uvwire {
   np_wire wire;
-  np_handle base;
+  np_host *host;
   uv_write_t *write_req; /* made for the first write that cannot be tried */
   uv_shutdown_t *shutdown_req;
   np_wire_room room; /* what on_alloc was told */
@@ -53,7 +53,7 @@ static void on_alloc(uv_handle_t *uv, size_t suggested, uv_buf_t *buf) {
   *buf = (uv_buf_t){0};
   w->room = w->wire.callbacks->room(w->wire.user);
   if (w->room != NP_ROOM) return;
-  buf->base = np_bufpool_shared(w->base.host);
+  buf->base = np_bufpool_shared(w->host);
   buf->len = buf->base ? NP_READ_SIZE : 0;
 }
 
@@ -117,7 +117,7 @@ static void on_written(uv_write_t *req, int status) {
 static int uvwire_write(np_wire *wire, const char *data, size_t n) {
   np_uvwire *w = of_wire(wire);
   if (!w->write_req) {
-    w->write_req = np_alloc(w->base.host, sizeof(*w->write_req));
+    w->write_req = np_alloc(w->host, sizeof(*w->write_req));
     if (!w->write_req) return UV_ENOMEM;
   }
   uv_buf_t buf = {.base = (char *)data, .len = n};
@@ -151,7 +151,7 @@ static int end_pipe(np_uvwire *w) {
 static int uvwire_shutdown(np_wire *wire) {
   np_uvwire *w = of_wire(wire);
   if (w->wire.kind == pipe_kind) return end_pipe(w);
-  w->shutdown_req = np_alloc(w->base.host, sizeof(*w->shutdown_req));
+  w->shutdown_req = np_alloc(w->host, sizeof(*w->shutdown_req));
   if (!w->shutdown_req) return UV_ENOMEM;
   int r = uv_shutdown(w->shutdown_req, &w->uv.stream, on_shutdown);
   if (r == UV_ENOTCONN) return 0;  // likewise
@@ -160,21 +160,15 @@ static int uvwire_shutdown(np_wire *wire) {
 
 /* ---- closing ----------------------------------------------------------- */
 
-static void uvwire_destroy(np_handle *b) {
-  np_uvwire *w = np_container_of(b, np_uvwire, base);
-  np_host *h = b->host;
-  if (w->write_req) np_free(h, w->write_req, sizeof(*w->write_req));
-  if (w->shutdown_req) np_free(h, w->shutdown_req, sizeof(*w->shutdown_req));
-  np_free(h, w, size_of(w->uv.stream.type));
-}
-
-static const np_handle_class handle_class = {NULL, uvwire_destroy};
-
 static void on_closed(uv_handle_t *uv) {
   np_uvwire *w = uv->data;
+  np_host *h = w->host;
   const np_wire_user *user = w->wire.callbacks;
   if (user) user->on_closed(w->wire.user);
-  np_uv_closed(&w->base);
+  if (w->write_req) np_free(h, w->write_req, sizeof(*w->write_req));
+  if (w->shutdown_req) np_free(h, w->shutdown_req, sizeof(*w->shutdown_req));
+  np_free(h, w, size_of(uv->type));
+  np_host_handle_gone(h);
 }
 
 /* The system sends RST for what it still holds. */
@@ -262,9 +256,8 @@ static int create(np_host *h, uv_handle_type type, const char *kind,
     np_free(h, w, size);
     return r;
   }
-  np_handle_init(&w->base, h, &handle_class);
-  np_uv_opened(&w->base);
-  np_release(&w->base);  // libuv's hold alone
+  h->nhandles++;
+  w->host = h;
   w->uv.stream.data = w;
   uv_unref((uv_handle_t *)&w->uv);
   *out = w;

@@ -104,7 +104,8 @@ static void work_destroy(np_handle *b) {
   np_release(&pool->base);
 }
 
-static const np_handle_class work_class = {work_shut, work_destroy};
+static const np_handle_class work_class = {
+    .shut = work_shut, .destroy = work_destroy, .kind = "file operation"};
 
 static np_workers *find(lua_State *L) {
   lua_rawgetp(L, LUA_REGISTRYINDEX, &registry_key);
@@ -115,7 +116,6 @@ static np_workers *find(lua_State *L) {
 
 void np_work_init(lua_State *L, np_host *h, np_work *w) {
   np_handle_init(&w->base, h, &work_class);
-  w->base.kind = "file operation";
   np_list_init(&w->link);
   w->workers = find(L);
   np_hold(&w->workers->base);
@@ -133,7 +133,8 @@ static void workers_destroy(np_handle *b) {
   np_free(b->host, np_container_of(b, np_workers, base), sizeof(np_workers));
 }
 
-static const np_handle_class workers_class = {workers_shut, workers_destroy};
+static const np_handle_class workers_class = {.shut = workers_shut,
+                                              .destroy = workers_destroy};
 
 static int workers__gc(lua_State *L) {
   np_workers **box = np_checkself(L);

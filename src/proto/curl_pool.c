@@ -73,7 +73,8 @@ static void socket_destroy(np_handle *b) {
   np_free(b->host, s, sizeof *s);
 }
 
-static const np_handle_class socket_handle = {socket_shut, socket_destroy};
+static const np_handle_class socket_handle = {.shut = socket_shut,
+                                              .destroy = socket_destroy};
 
 static void on_poll(uv_poll_t *uv, int status, int events) {
   np_curl_socket *s = np_container_of(uv, np_curl_socket, uv);
@@ -142,7 +143,6 @@ static bool adopt(np_curl_pool *p, int fd) {
   s->pool = p;
   s->fd = fd;
   np_handle_init(&s->base, h, &socket_handle);
-  s->base.kind = "";
   np_uv_opened(&s->base);
   np_release(&s->base);  // libuv's hold alone
   np_handle_list(&s->base);
@@ -346,7 +346,8 @@ static void pool_destroy(np_handle *b) {
   np_free(b->host, p, sizeof *p);
 }
 
-static const np_handle_class pool_handle = {pool_shut, pool_destroy};
+static const np_handle_class pool_handle = {
+    .shut = pool_shut, .destroy = pool_destroy, .kind = "HTTP session"};
 
 void np_curl_pool_init(np_curl_pool *p, np_host *h) {
   memset(p, 0, sizeof *p);
@@ -357,7 +358,6 @@ void np_curl_pool_init(np_curl_pool *p, np_host *h) {
   p->timer.fire = on_timer;
   p->timer.weak = 1;
   np_handle_init(&p->base, h, &pool_handle);
-  p->base.kind = "HTTP session";
 }
 
 bool np_curl_pool_open(np_curl_pool *p, long max_idle) {

@@ -54,7 +54,8 @@ static void tls_destroy(np_handle *b) {
   np_free(h, t, sizeof(*t));
 }
 
-static const np_handle_class handle_class = {tls_host_closes, tls_destroy};
+static const np_handle_class handle_class = {
+    .shut = tls_host_closes, .destroy = tls_destroy, .kind = "TLS layer"};
 
 /* The SSL of the wire, over a BIO on the wire below. */
 static bool make_ssl(np_tls *t) {

@@ -255,7 +255,8 @@ static void crew_destroy(np_handle *base) {
   np_free(base->host, crew, sizeof *crew);
 }
 
-static const np_handle_class crew_class = {crew_shut, crew_destroy};
+static const np_handle_class crew_class = {.shut = crew_shut,
+                                           .destroy = crew_destroy};
 
 static np_crew *get(lua_State *L, np_host *h) {
   if (h->crew) return h->crew;
@@ -267,7 +268,6 @@ static np_crew *get(lua_State *L, np_host *h) {
   }
   *crew = (np_crew){.inbox = inbox};
   np_handle_init(&crew->base, h, &crew_class);
-  crew->base.kind = ""; /* the script did not make it */
   uv_mutex_init(&crew->lock);
   uv_cond_init(&crew->work);
   np_list_init(&crew->queue);

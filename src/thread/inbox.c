@@ -57,7 +57,8 @@ static void inbox_destroy(np_handle *base) {
   np_free(base->host, b, sizeof *b);
 }
 
-static const np_handle_class inbox_class = {inbox_shut, inbox_destroy};
+static const np_handle_class inbox_class = {.shut = inbox_shut,
+                                            .destroy = inbox_destroy};
 
 np_inbox *np_inbox_get(lua_State *L, np_host *h) {
   if (h->inbox) return h->inbox;
@@ -68,7 +69,6 @@ np_inbox *np_inbox_get(lua_State *L, np_host *h) {
     return NULL;
   }
   np_handle_init(&b->base, h, &inbox_class);
-  b->base.kind = ""; /* the script did not make it */
   b->first = b->last = NULL;
   b->closed = false;
   int err = uv_async_init(h->uv, &b->async, on_async);
