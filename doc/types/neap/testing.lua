@@ -83,7 +83,7 @@ function testing.shuffle(seed) end
 --- for each `it` from now on, in the file or `describe` in which it is called.
 ---
 --- ```lua
---- local ok, err = pcall(testing.deadline, 0.01, neap.sleep, 60)
+--- local ok, err = pcall(testing.deadline, 0.1, neap.sleep, 60)
 --- print(ok, err.code) --> false TIMEOUT
 --- ```
 ---@async
