@@ -130,10 +130,11 @@ int np_typeerror(lua_State *L, int arg, const char *expected) {
 }
 
 void *np_checkself(lua_State *L) {
-  if (lua_type(L, 1) == LUA_TUSERDATA && lua_getmetatable(L, 1)) {
-    int same = lua_rawequal(L, -1, UPCLASS);
+  void *object = lua_touserdata(L, 1);
+  if (object && lua_getmetatable(L, 1)) {
+    const void *class = lua_topointer(L, -1);
     lua_pop(L, 1);
-    if (same) return lua_touserdata(L, 1);
+    if (class == lua_topointer(L, UPCLASS)) return object;
   }
   const char *got = push_typename(L, 1);  // first: index 1 may be absent
   const char *name = "object";
