@@ -15,7 +15,7 @@ return {
   event = 2157,
   timeout = 2294,
   generator = 1010,
-  sleepers = 7442,
+  sleepers = 7180,
   timers = 4182,
   echo = 2222,
   echo_large = 6283,

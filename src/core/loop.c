@@ -263,12 +263,15 @@ void np_loop_deadlock(np_host *h) {
   if (lua_pcall(h->scratch, 1, 0, 0) != LUA_OK) lua_pop(h->scratch, 1);
 }
 
-/* Calls fn for each live task (also callbacks that have not begun). */
+/* Calls fn for each task that is live now (also callbacks that have not
+ * begun). */
 static void each_task(np_host *h, void (*fn)(np_host *, np_task *)) {
-  for (uint32_t i = 1; i <= h->nslots; i++) {
+  uint32_t left = h->nslots - h->nfree;
+  for (uint32_t i = 1; left > 0 && i <= h->nslots; i++) {
     lua_rawgeti(h->slots, NP_SLOT_LIVE, i);
     np_task *t = lua_touserdata(h->slots, -1);
     lua_xmove(h->slots, h->scratch, 1); /* nothing frees it meanwhile */
+    if (t) left--;
     if (t) fn(h, t);
     lua_pop(h->scratch, 1);
   }
