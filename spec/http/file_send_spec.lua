@@ -56,14 +56,17 @@ local GET <const> = [[
   server:close()
 ]]
 
---- Runs a script under strace: what it printed, and the calls it made, one on a
---- line. (Leaks cannot be looked for in a process that is traced.)
+-- The same without a look at the file, which comes as something else.
+local GET_BLINDLY <const> = GET:gsub("local text = [^\n]+", "local text = 'another'")
+
+--- Runs a script under strace: what it printed, the calls it made, one on a
+--- line, and what it complained of. (Leaks cannot be looked for in a process that is traced.)
 local function trace(script, how, dir, ...)
   local strace = "ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0 timeout -k 1 60 strace -f -o " .. dir / "calls "
     .. "-e trace=sendfile,pread64,preadv2,write "
   local out, err, code = child.run_as(strace .. how .. " %s", script, dir / "www", ...)
   assert(code == 0, err)
-  return out, assert(fs.read_file(dir / "calls"))
+  return out, assert(fs.read_file(dir / "calls")), err
 end
 
 local function traced(how, dir, ...)
@@ -93,6 +96,13 @@ local function sent_by(calls)
     sum = sum + tonumber(n)
   end
   return sum, list
+end
+
+--- Whether a directory is on a file system that is in memory as a whole: then it
+--- need not tell.
+local function is_in_memory(dir)
+  local kind <close> = assert(io.popen("stat -f -c %T " .. dir.path))
+  return kind:read("l") == "tmpfs"
 end
 
 describe("http files over TCP", function()
@@ -145,7 +155,7 @@ describe("http files over TCP", function()
       local out, calls = traced("-e inject=" .. injected, dir, "file")
       assert.equal("whole\nwhole\n", out)
       assert.is_truthy(calls:find("(INJECTED)", 1, true))
-      if injected:find("preadv2", 1, true) then
+      if injected:find("preadv2", 1, true) and not is_in_memory(dir) then
         assert.is_nil(calls:find("sendfile", 1, true))
         assert.is_truthy(calls:find("pread64", 1, true))
       end
@@ -158,6 +168,16 @@ describe("http files over TCP", function()
       assert.is_truthy(out:find("^[%w ]+ after %d+\nwhole\n$"), out)
     end))
   end
+
+  it("end their connection where the disk fails, and say so", with_file(4 * MIB, function(dir)
+    local fails = "-P %s -e inject=sendfile:error=EIO:when=3+ -e inject=preadv2:error=EIO:when=7+"
+    fails = fails .. " -e inject=pread64:error=EIO"
+    local out, calls, err = trace(GET_BLINDLY, fails:format(dir / "www/file"), dir, "file")
+    assert.is_truthy(out:find("^[%w ]+ after %d+\n[%w ]+ after 0\n$"), out)
+    assert.is_nil(out:find(4 * MIB, 1, true))
+    assert.is_truthy(is_in_memory(dir) or calls:find("sendfile.*EIO.*pread64.*EIO"), calls)
+    assert.is_truthy(err:find("GET /file failed", 1, true) and err:find("EIO", 1, true), err)
+  end))
 
   it("have a thread read what is not in memory, and go on as before", with_file(2 * MIB, function(dir)
     local out, calls = traced("-e inject=preadv2:error=EAGAIN:when=6..8", dir, "file")
@@ -190,8 +210,7 @@ describe("a part that the kernel has not in memory", function()
         pending("nothing can be dropped from memory here")
         return
       end
-      local script = GET:gsub("local text = [^\n]+", "local text = ''")
-      local _, calls = trace(script, prefix, dir, "file")
+      local _, calls = trace(GET_BLINDLY, prefix, dir, "file")
       local sent, read = calls:find("sendfile(", 1, true), calls:find("pread64[^\n]*, 131072, 0%)")
       assert.is_truthy(read and (not sent or read < sent), calls)
     end))
@@ -214,6 +233,29 @@ describe("http files do without sendfile", function()
   end))
 end)
 
+describe("pipelined requests over TCP", function()
+  it("are answered in order, files among others", function()
+    local dir <close> = temp.dir()
+    make_file(dir / "file", 2 * MIB)
+    assert(fs.write_file(dir / "small", "small"))
+    local server <close> = assert(http.app():static("/", dir.path):serve({ host = "127.0.0.1", port = 0 }))
+    local client <close> = assert(net.connect("127.0.0.1", server:address().port))
+    local paths = { "/small", "/small", "/file", "/small", "/file" }
+    local texts = {}
+    for i, path in ipairs(paths) do
+      texts[i] = request(path, i == #paths and { "Connection: close" } or nil)
+    end
+    client:write(table.concat(texts))
+    local answers = web.answers(assert(client:readall(8 * MIB)))
+    client:close()
+    server:close()
+    server:wait_closed()
+    for i, path in ipairs(paths) do
+      assert.is_true(answers[i].body == fs.read_file(dir.path .. path), path)
+    end
+  end)
+end)
+
 -- ---- clients that do not take what they asked for -------------------------------
 
 --- Serves a file of 16 MiB to a client that has asked for it and read its head.
@@ -234,16 +276,15 @@ local function with_client(opts, body)
   end
 end
 
---- Reads to the end: how much, and why it ended.
+--- Reads to the end; how much. (A reset that comes with the last bytes may look
+--- like an end, so what counts is the length.)
 local function read_all(client)
-  local n = 0
-  while true do
-    local data, err = client:read()
-    if not data then
-      return n, err and err.code
-    end
+  local n, data = 0, ""
+  while data do
     n = n + #data
+    data = client:read()
   end
+  return n
 end
 
 describe("a client of a file over TCP", function()
@@ -272,9 +313,8 @@ describe("a client of a file over TCP", function()
     local said = {}
     neap.loop.set_exception_handler(function(context) said[#said + 1] = tostring(context.error) end)
     assert(fs.write_file(dir / "www/file", "short"))
-    local n, code = read_all(client)
+    local n = read_all(client)
     neap.loop.set_exception_handler(nil)
-    assert.equal("ECONNRESET", code)
     assert.is_true(n < 16 * MIB)
     assert.is_truthy(said[1] and said[1]:find("the file became shorter while it was sent", 1, true), said[1])
   end))
