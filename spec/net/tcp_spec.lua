@@ -227,6 +227,26 @@ describe("a TCP Stream", function()
     close_all(client)
   end)
 
+  it("gives a reset as an error behind what came with it", function()
+    for _, waits in ipairs({ true, false }) do
+      local client, server = connected()
+      local task = waits and neap.spawn(client.readall, client)
+      settle()
+      server:write("part of it")
+      server:abort()
+      settle()
+
+      task = task or neap.spawn(client.readall, client)
+      local data, err = task:await()
+
+      assert.is_nil(data)
+      assert.equal("ECONNRESET", err.code)
+      assert.equal("part of it", client:read())
+      assert.equal("ECONNRESET", select(2, client:read()).code)
+      close_all(client)
+    end
+  end)
+
   it("is usable from coroutines of the script", function()
     local client, server = connected()
     local words = coroutine.wrap(function()

@@ -63,6 +63,17 @@ static void uvwire_stop(np_wire *wire) {
   uv_read_stop(&w->uv.stream);
 }
 
+/* After a short read libuv takes a hang-up for the end, also that of a
+ * connection which was reset: what came would look complete. */
+static int how_it_ended(np_uvwire *w) {
+  int fd, error = 0;
+  socklen_t size = sizeof(error);
+  if (w->wire.kind == pipe_kind) return UV_EOF;
+  if (uv_fileno((uv_handle_t *)&w->uv, &fd) < 0) return UV_EOF;
+  if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0) return UV_EOF;
+  return error ? uv_translate_sys_error(error) : UV_EOF;
+}
+
 static void on_read(uv_stream_t *uv, ssize_t n, const uv_buf_t *buf) {
   np_uvwire *w = uv->data;
   const np_wire_user *user = w->wire.callbacks;
@@ -74,6 +85,7 @@ static void on_read(uv_stream_t *uv, ssize_t n, const uv_buf_t *buf) {
     uvwire_stop(&w->wire);
   } else if (n < 0) {
     uvwire_stop(&w->wire);
+    if (n == UV_EOF) n = how_it_ended(w);
     user->on_end(w->wire.user, n == UV_ENOBUFS ? UV_ENOMEM : (int)n);
   }
 }
