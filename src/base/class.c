@@ -35,17 +35,23 @@ void np_setfuncs(lua_State *L, void *host, const luaL_Reg *funcs) {
   set_functions(L, host, 0, funcs);
 }
 
-void np_setmethods(lua_State *L, void *host, int owner, int more,
-                   const luaL_Reg *methods) {
-  int object = lua_gettop(L);
-  for (const luaL_Reg *m = methods; m->func; m++) {
+void np_pushowner(lua_State *L, void *host, int class, int more,
+                  const luaL_Reg *methods) {
+  int object = lua_gettop(L), n = 0;
+  while (methods[n].func) n++;
+  lua_createtable(L, 0, n + 1);
+  for (int i = 0; i < n; i++) {
     lua_pushlightuserdata(L, host);
     lua_pushvalue(L, object);
-    lua_pushstring(L, m->name);
+    lua_pushstring(L, methods[i].name);
     if (more) lua_pushvalue(L, more);
-    lua_pushcclosure(L, m->func, more ? 4 : 3);
-    lua_setfield(L, owner, m->name);
+    lua_pushcclosure(L, methods[i].func, more ? 4 : 3);
+    lua_setfield(L, -2, methods[i].name);
   }
+  lua_insert(L, object);
+  lua_setfield(L, object, "_core");
+  lua_pushvalue(L, class);
+  lua_setmetatable(L, object);
 }
 
 /* [.. mt methods] -> [.. mt]  __index is the table of methods, and its "close"

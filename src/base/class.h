@@ -39,12 +39,14 @@ void np_class_set(lua_State *L, const np_class *cls);
  * upvalues above (2 is nil). */
 void np_setfuncs(lua_State *L, void *host, const luaL_Reg *funcs);
 
-/* [.. object] -> [.. object]: methods of this one object, a userdata, become
- * fields of the table at `owner` that stands for it in scripts: found there
- * without a look into a class. Their upvalue 2 is the object; the value at
- * `more`, if that is not 0, is upvalue 4. Both are indices from the bottom. */
-void np_setmethods(lua_State *L, void *host, int owner, int more,
-                   const luaL_Reg *methods);
+/* [.. object] -> [.. table]: the table that stands for one object, a userdata,
+ * in scripts. Its metatable is the table at `class`, its fields are the object,
+ * `_core`, and the methods, found there without a look into the class; they
+ * are set first, so that each lies where Lua looks first. Their upvalue 2 is
+ * the object; the value at `more`, if that is not 0, is upvalue 4. Both are
+ * indices from the bottom. */
+void np_pushowner(lua_State *L, void *host, int class, int more,
+                  const luaL_Reg *methods);
 
 /* Inside a method: the userdata at index 1, which must have the class of
  * upvalue 2; otherwise raises `calling 'read' on bad self (Stream expected,

@@ -2,8 +2,8 @@
  * event.c: a flag that tasks wait for. Nobody waits while it is set; setting
  * it wakes all who wait, and as waking runs no Lua, none comes meanwhile.
  *
- * core.event(owner) gives the event; its three hot functions become fields of
- * the owner, as gate.c has it.
+ * core.event(class) gives the owner of an event, with its three hot functions as
+ * fields, as gate.c has it.
  */
 #include <lauxlib.h>
 
@@ -79,14 +79,15 @@ static const luaL_Reg hot[] = {{"wait", event_wait},
                                {"clear", event_clear},
                                {NULL, NULL}};
 
-/* event(owner) -> event; its hot functions become fields of the owner. */
+/* event(class) -> owner */
 static int event_new(lua_State *L) {
   np_host *h = np_gethost(L);
   np_event *e = lua_newuserdatauv(L, sizeof *e, 0);
-  *e = (np_event){.host = h, .owner = lua_topointer(L, 1)};
+  *e = (np_event){.host = h};
   np_waitq_init(&e->queue);
   np_class_set(L, &event_class_);
-  np_setmethods(L, h, 1, 0, hot);
+  np_pushowner(L, h, 1, 0, hot);
+  e->owner = lua_topointer(L, -1);
   return 1;
 }
 

@@ -3,9 +3,10 @@
  * and a semaphore are. A permit that is given back while tasks wait goes to
  * the first of them and is never free in between, so nobody barges in.
  *
- * core.gate(owner, kind, value, bound) gives the gate; its two hot functions
- * become fields of the owner: found there without a look into its class, and
- * without a frame of Lua, they cost half of what methods do.
+ * core.gate(class, kind, value, bound) gives the owner of a gate: a table with
+ * that metatable and, as fields, the gate and its two hot functions: found
+ * there without a look into the class, and run without a frame of Lua, they
+ * cost half of what methods do.
  */
 #include <lauxlib.h>
 #include <string.h>
@@ -106,21 +107,20 @@ static const np_class gate_class_ = {"Gate", methods, NULL};
 static const luaL_Reg hot[] = {
     {"acquire", gate_acquire}, {"release", gate_release}, {NULL, NULL}};
 
-/* gate(owner, kind, value, bound) -> gate; its hot functions become fields of
- * the owner. */
+/* gate(class, kind, value, bound) -> owner */
 static int gate_new(lua_State *L) {
   np_host *h = np_gethost(L);
   np_gate *g = lua_newuserdatauv(L, sizeof *g, 0);
   *g = (np_gate){
       .host = h,
-      .owner = lua_topointer(L, 1),
       .is_lock = strcmp(lua_tostring(L, 2), "lock") == 0,
       .value = lua_tointeger(L, 3),
       .bound = lua_tointeger(L, 4),
   };
   np_waitq_init(&g->queue);
   np_class_set(L, &gate_class_);
-  np_setmethods(L, h, 1, 0, hot);
+  np_pushowner(L, h, 1, 0, hot);
+  g->owner = lua_topointer(L, -1);
   return 1;
 }
 

@@ -11,8 +11,8 @@
  * lua/neap/sync/heap.lua, whose order may raise: then nothing has changed. It
  * is called as Lua calls the order of table.sort: it cannot wait.
  *
- * core.queue(owner, maxsize, kind, items) gives the queue; its four hot
- * functions become fields of the owner, as gate.c has it.
+ * core.queue(class, maxsize, kind, items) gives the owner of a queue, with its
+ * four hot functions as fields, as gate.c has it.
  */
 #include <lauxlib.h>
 
@@ -192,7 +192,7 @@ static np_queue *own_queue(lua_State *L) {
 static np_queue *check_put(lua_State *L) {
   np_queue *q = own_queue(L);
   if (lua_isnoneornil(L, ITEM)) np_typeerror(L, ITEM, "value");
-  lua_settop(L, ITEM);
+  if (lua_gettop(L) > ITEM) lua_settop(L, ITEM);
   return q;
 }
 
@@ -352,23 +352,21 @@ static const luaL_Reg hot[] = {{"put", queue_put},
                                {"get_nowait", queue_get_nowait},
                                {NULL, NULL}};
 
-/* queue(owner, maxsize, "first" | "last" | "least", items) -> queue; its hot
- * functions become fields of the owner. */
+/* queue(class, maxsize, "first" | "last" | "least", items) -> owner */
 static int queue_new(lua_State *L) {
   static const char *const kinds[] = {"first", "last", "least", NULL};
-  enum { OWNER = 1, MAXSIZE, KIND, TABLE };
+  enum { CLASS = 1, MAXSIZE, KIND, TABLE };
   np_host *h = np_gethost(L);
   np_queue *q = lua_newuserdatauv(L, sizeof *q, 0);
   lua_Integer maxsize = lua_tointeger(L, MAXSIZE);
-  *q = (np_queue){.host = h,
-                  .owner = lua_topointer(L, OWNER),
-                  .limit = maxsize > 0 ? maxsize : LUA_MAXINTEGER};
+  *q = (np_queue){.host = h, .limit = maxsize > 0 ? maxsize : LUA_MAXINTEGER};
   q->kind = (np_queue_kind)luaL_checkoption(L, KIND, NULL, kinds);
   np_waitq_init(&q->getters);
   np_waitq_init(&q->putters);
   np_waitq_init(&q->joiners);
   np_class_set(L, &queue_class);
-  np_setmethods(L, h, OWNER, TABLE, hot);
+  np_pushowner(L, h, CLASS, TABLE, hot);
+  q->owner = lua_topointer(L, -1);
   return 1;
 }
 

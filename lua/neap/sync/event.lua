@@ -10,25 +10,23 @@ local event = {}
 ---@field set fun(self: neap.Event)  sets the flag and wakes all who wait, also if
 --- `clear` follows at once
 ---@field clear fun(self: neap.Event)
----@field private _event table
+---@field private _core table
 local Event = { __name = "Event" }
 Event.__index = Event
 
 ---@return neap.Event
 function event.new()
-  local self = setmetatable({}, Event)
-  self._event = core.event(self)
-  return self
+  return core.event(Event)
 end
 
 ---@return boolean
 function Event:is_set()
-  return self._event:is_set()
+  return self._core:is_set()
 end
 
 function Event:__tostring()
   return self:is_set() and "Event: set"
-    or ("Event: not set, %d waiting"):format(self._event:waiting())
+    or ("Event: not set, %d waiting"):format(self._core:waiting())
 end
 
 return event

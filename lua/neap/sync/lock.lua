@@ -10,16 +10,14 @@ local lock = {}
 ---@field acquire async fun(self: neap.Lock)  waits until the lock is ours
 ---@field release fun(self: neap.Lock)  hands it to the first who waits; any task may do that;
 --- raises `INVALID_STATE` if it is not held
----@field private _gate table
+---@field private _core table
 local Lock = { __name = "Lock" }
 Lock.__index = Lock
 guard.extend(Lock)
 
 ---@return neap.Lock
 function lock.new()
-  local self = setmetatable({}, Lock)
-  self._gate = core.gate(self, "lock", 1, 1)
-  return self
+  return core.gate(Lock, "lock", 1, 1)
 end
 
 --- True for a lock.
@@ -31,16 +29,16 @@ end
 ---@async
 ---@package
 function Lock:_retake()
-  self._gate:retake()
+  self._core:retake()
 end
 
 ---@return boolean
 function Lock:locked()
-  return self._gate:value() == 0
+  return self._core:value() == 0
 end
 
 function Lock:__tostring()
-  return self:locked() and ("Lock: held, %d waiting"):format(self._gate:waiting()) or "Lock: free"
+  return self:locked() and ("Lock: held, %d waiting"):format(self._core:waiting()) or "Lock: free"
 end
 
 return lock

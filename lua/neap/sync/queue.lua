@@ -16,7 +16,7 @@ local queue = {}
 --- `CLOSED` if it is closed
 ---@field get_nowait fun(self: neap.Queue): any?  raises `QUEUE_EMPTY` if there is no item,
 --- unless the queue is closed
----@field private _queue table
+---@field private _core table
 ---@field private _maxsize integer
 local Queue = { __name = "Queue" }
 Queue.__index = Queue
@@ -32,8 +32,8 @@ local function subclass(name)
 end
 
 local function new(class, maxsize, kind, items)
-  local self = setmetatable({ _maxsize = maxsize }, class)
-  self._queue = core.queue(self, maxsize, kind, items)
+  local self = core.queue(class, maxsize, kind, items)
+  self._maxsize = maxsize
   return self
 end
 
@@ -48,17 +48,17 @@ end
 --- How many items are in it.
 ---@return integer
 function Queue:qsize()
-  return self._queue:size()
+  return self._core:size()
 end
 
 ---@return boolean
 function Queue:empty()
-  return self._queue:size() == 0
+  return self._core:size() == 0
 end
 
 ---@return boolean
 function Queue:full()
-  return self._maxsize > 0 and self._queue:size() >= self._maxsize
+  return self._maxsize > 0 and self._core:size() >= self._maxsize
 end
 
 --- The most items it takes; 0 if there is no limit.
@@ -70,26 +70,26 @@ end
 --- Says that the work on an item that was taken is done.
 --- Raises `INVALID_STATE` when called more often than items were put.
 function Queue:task_done()
-  self._queue:task_done()
+  self._core:task_done()
 end
 
 --- Waits until task_done was called for every item that was put.
 ---@async
 function Queue:join()
-  self._queue:join()
+  self._core:join()
 end
 
 --- Ends putting: puts, those that wait too, raise `CLOSED`. Gets give what is
 --- left, then nil.
 function Queue:close()
-  self._queue:close()
+  self._core:close()
 end
 
 Queue.__close = Queue.close
 
 function Queue:__tostring()
   return ("%s: %d%s items%s"):format(getmetatable(self).__name, self:qsize(),
-    self._maxsize > 0 and " of " .. self._maxsize or "", self._queue:closed() and ", closed" or "")
+    self._maxsize > 0 and " of " .. self._maxsize or "", self._core:closed() and ", closed" or "")
 end
 
 --- A queue that gives first what was put first.

@@ -11,15 +11,13 @@ local semaphore = {}
 ---@field acquire async fun(self: neap.Semaphore)  waits until a permit is ours
 ---@field release fun(self: neap.Semaphore)  gives one back, to the first who waits;
 --- raises `INVALID_STATE` if a bounded one is released too often
----@field private _gate table
+---@field private _core table
 local Semaphore = { __name = "Semaphore" }
 Semaphore.__index = Semaphore
 guard.extend(Semaphore)
 
 local function new(value, bound)
-  local self = setmetatable({}, Semaphore)
-  self._gate = core.gate(self, "semaphore", value, bound)
-  return self
+  return core.gate(Semaphore, "semaphore", value, bound)
 end
 
 --- A semaphore with `n` permits.
@@ -47,11 +45,11 @@ end
 --- How many permits are free.
 ---@return integer
 function Semaphore:value()
-  return self._gate:value()
+  return self._core:value()
 end
 
 function Semaphore:__tostring()
-  return ("Semaphore: %d free, %d waiting"):format(self:value(), self._gate:waiting())
+  return ("Semaphore: %d free, %d waiting"):format(self:value(), self._core:waiting())
 end
 
 return semaphore
