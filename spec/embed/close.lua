@@ -112,7 +112,7 @@ return {
     "io/process.c:wait_class", "process",
     "local p <close> = neap.process.spawn({ 'sleep', '100' }) p:wait()",
   },
-  { "io/fsreq.c:fs_class", "fs", "while true do neap.fs.stat('.') end" },
+  { "io/fsreq.c:fs_class", "fs", "while true do neap.fs.realpath('.') end" },
   {
     "io/fetch.c:open_class", "fetch",
     [[local fetch = require("neap.core").fs.fetch

@@ -18,6 +18,7 @@
 #include "base/opts.h"
 #include "io/fetch.h"
 #include "io/file.h"
+#include "io/fsknown.h"
 #include "io/fscopy.h"
 
 /* ---- results ------------------------------------------------------------ */
@@ -197,10 +198,13 @@ static int push_file(lua_State *L, np_fsreq *r) {
 enum { FIRST_READ = 64 * 1024 };
 
 #define OP(name, push) \
-  static const np_fsop op_##name = {#name, run_##name, push, NULL}
-OP(stat, push_stat);
-OP(lstat, push_stat);
-OP(exists, push_flag);
+  static const np_fsop op_##name = {#name, run_##name, push, NULL, NULL}
+#define QUICK(name, push)                                          \
+  static const np_fsop op_##name = {#name, run_##name, push, NULL, \
+                                    np_fsknown_##name}
+QUICK(stat, push_stat);
+QUICK(lstat, push_stat);
+QUICK(exists, push_flag);
 OP(mkdir, NULL);
 OP(remove, NULL);
 OP(rmdir, NULL);
@@ -218,8 +222,9 @@ OP(mkstemp, push_file);
 OP(open, push_file);
 OP(write_file, NULL);
 #undef OP
+#undef QUICK
 static const np_fsop op_read_file = {"read_file", run_read_file, push_data,
-                                     again_read_file};
+                                     again_read_file, np_fsknown_read};
 
 static int one_path(lua_State *L, const np_fsop *op) {
   const char *path = np_checkpath(L, 1);

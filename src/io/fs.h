@@ -19,6 +19,7 @@ typedef struct np_fsop {
   int (*run)(np_fsreq *r);                /* on a thread: 0 or an error */
   int (*push)(lua_State *L, np_fsreq *r); /* results; NULL: true */
   bool (*again)(np_fsreq *r); /* on the loop: prepared to run once more */
+  int (*known)(np_fsreq *r);  /* fsknown.h; NULL: it takes a thread */
 } np_fsop;
 
 struct np_fsreq {

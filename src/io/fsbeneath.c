@@ -161,3 +161,8 @@ int np_fsop_open_known(const char *root, const char *path) {
   close(dir);
   return r;
 }
+
+int np_fsop_hold_known(const char *path, int flags) {
+  int fd = openat2(AT_FDCWD, path, O_PATH | O_CLOEXEC | flags, RESOLVE_CACHED);
+  return fd >= 0 ? fd : errno == ENOENT ? UV_ENOENT : UV_EAGAIN;
+}

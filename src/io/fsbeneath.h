@@ -25,4 +25,8 @@ int np_fsop_open_beneath(const char *root, const char *path,
  * to be asked the other way. */
 int np_fsop_open_known(const char *root, const char *path);
 
+/* Any path that the kernel knows by heart, as a mere place (O_PATH), without
+ * blocking; `flags`: O_NOFOLLOW or 0. UV_ENOENT, or UV_EAGAIN as above. */
+int np_fsop_hold_known(const char *path, int flags);
+
 #endif

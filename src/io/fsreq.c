@@ -131,9 +131,15 @@ static const np_wait_class fs_class = {"fs", fs_describe, fs_cancel, fs_finish,
                                        NULL};
 
 int np_fsreq_start(lua_State *L, np_fsreq *r) {
+  np_host *h = r->work.base.host;
   np_files_flush(np_work_dirty(&r->work));
+  int known = r->op->known ? r->op->known(r) : UV_EAGAIN;
+  if (known != UV_EAGAIN) {
+    r->work.status = known;
+    return np_settle(L, h, &r->wait, &fs_class);
+  }
   np_work_submit(&r->work);
-  return np_park(L, r->work.base.host, &r->wait, &fs_class);
+  return np_park(L, h, &r->wait, &fs_class);
 }
 
 /* ---- arguments and results --------------------------------------------- */
