@@ -5,9 +5,10 @@
  * it sees each block. Chunks are given back only when a limit of memory is
  * met, since that means to visit every free block.
  *
- * Blocks of 16 to 132 KiB are as large as messages are, and malloc would give
- * each back to the system and take it, page by page, anew: their sizes are
- * rounded up to 4 KiB, and a bounded number of bytes in them is kept.
+ * Blocks of 16 KiB to 1 MiB are as large as messages and lists of thousands
+ * are, and malloc would give each back to the system and take it, page by page,
+ * anew: their sizes are rounded up to 4 KiB, and a bounded number of bytes in
+ * them is kept.
  */
 #include "core/alloc.h"
 

@@ -1,8 +1,8 @@
 /*
  * alloc.h: the allocator of a state that a host owns: free lists by size
  * class. Lua tells the size of what it gives back, so nothing is stored beside
- * a block, and a task costs no visit to malloc. Neither do messages of 16 to
- * 128 KiB: about a MiB of such blocks is kept for the next ones.
+ * a block, and a task costs no visit to malloc. Neither do messages and lists of
+ * 16 KiB to 1 MiB: a few MiB of such blocks are kept for the next ones.
  */
 #ifndef NP_ALLOC_H
 #define NP_ALLOC_H
@@ -16,7 +16,7 @@ enum {
   NP_ALLOC_CLASSES = NP_ALLOC_SMALL / NP_ALLOC_STEP,
   NP_ALLOC_KEPT_MIN = 16 * 1024,
   NP_ALLOC_KEPT_STEP = 4 * 1024,
-  NP_ALLOC_KEPT_MAX = 132 * 1024, /* strings of 128 KiB have a header */
+  NP_ALLOC_KEPT_MAX = 1020 * 1024,
   NP_ALLOC_KEPT_CLASSES =
       (NP_ALLOC_KEPT_MAX - NP_ALLOC_KEPT_MIN) / NP_ALLOC_KEPT_STEP + 1,
   NP_ALLOC_MAPPED = 1 << 20
