@@ -247,6 +247,20 @@ describe("a TCP Stream", function()
     end
   end)
 
+  it("gives the end as such where a reset follows it", function()
+    local client, server = connected()
+    server:write("all of it")
+    server:close()
+    settle()
+    assert(client:write("too late"))
+    settle()
+
+    assert.equal("all of it", client:readall())
+    assert.is_nil(select(2, client:read()))
+    assert.is_not_nil(select(2, client:write("far too late")))
+    close_all(client)
+  end)
+
   it("is usable from coroutines of the script", function()
     local client, server = connected()
     local words = coroutine.wrap(function()
