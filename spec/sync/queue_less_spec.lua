@@ -23,6 +23,21 @@ describe("a priority queue whose order fails", function()
     assert.equal(3, queue:get())
   end)
 
+  it("gives the room of a put that failed to the next one that waits", function()
+    local queue = sync.priority_queue(2)
+    queue:put(1)
+    queue:put(2)
+    local bad = neap.spawn(queue.put, queue, "x")
+    local good = neap.spawn(queue.put, queue, 3)
+    settle()
+
+    assert.equal(1, queue:get())
+
+    assert.equal(2, queue:qsize())
+    neap.await(good)
+    assert.matches("attempt to compare", expect.error(neap.await, bad))
+  end)
+
   it("keeps its items when a get fails", function()
     local broken = false
     local queue = sync.priority_queue(0, function(a, b)

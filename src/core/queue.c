@@ -242,7 +242,8 @@ static int queue_put_nowait(lua_State *L) {
 /* ---- getting ----------------------------------------------------------- */
 
 /* There is room: the item of the first who waits to put one enters; a ring has
- * a place for it that was in use. What the order raises is that one's error. */
+ * a place for it that was in use. What the order raises is that one's error, and
+ * the room is the next one's. */
 static void admit(lua_State *L, np_queue *q) {
   lua_State *co = np_waitq_wake(&q->putters)->leaf;
   lua_pushvalue(co, ITEM);
@@ -267,7 +268,7 @@ static int give(lua_State *L, np_queue *q) {
     return 1;
   }
   take(L, q);
-  if (q->putters.count > 0) admit(L, q);
+  while (q->putters.count > 0 && q->n < q->limit) admit(L, q);
   return 1;
 }
 
