@@ -1,4 +1,5 @@
 local case = require("spec.support.case")
+local child = require("spec.support.child")
 local expect = require("spec.support.expect")
 local neap = require("neap")
 
@@ -98,14 +99,38 @@ describe("the virtual clock", function()
 
   it("refuses to wait for a connection or a child from before", function()
     local listener <close> = assert(neap.net.listen("127.0.0.1", 0))
-    local child = assert(neap.process.spawn({ "cat" }, { stdin = "pipe" }))
+    local cat = assert(neap.process.spawn({ "cat" }, { stdin = "pipe" }))
 
     testing.virtual_clock(function()
       expect.code("INVALID_STATE", listener.accept, listener)
-      expect.code("INVALID_STATE", child.wait, child)
+      expect.code("INVALID_STATE", cat.wait, cat)
     end)
 
-    child.stdin:close()
-    assert.equal(0, child:wait())
+    cat.stdin:close()
+    assert.equal(0, cat:wait())
+  end)
+
+  it("leaves a clock on which what was due long ago is due now", function()
+    local called = neap.future()
+    testing.virtual_clock(function()
+      neap.sleep(1e6)
+    end)
+
+    neap.loop.call_at(0, called.set_result, called)
+
+    called:await()
+  end)
+
+  it("leaves a clock on which the latest time there is does not come", function()
+    local out = child.run([[
+      local neap = require "neap"
+      neap.testing.virtual_clock(function()
+        local start = os.clock()
+        repeat until os.clock() > start + 0.01
+      end)
+      local never <close> = neap.loop.call_later(math.huge, print, "called")
+      neap.sleep(0.01)
+      print "slept"]])
+    assert.equal("slept\n", out)
   end)
 end)

@@ -70,10 +70,18 @@ static void sift_down(np_host *h, np_timer *t, uint32_t i) {
 
 static void on_timer(uv_timer_t *uvtimer);
 
+/* The same time on uv's clock; before its start and past its end those count.
+ * Ours goes on where the virtual one was, ahead of it or behind. */
+static uint64_t uv_time(const np_host *h, uint64_t when) {
+  uint64_t ahead = h->clock_offset, behind = 0 - ahead;
+  if (ahead < behind) return when > ahead ? when - ahead : 0;
+  return when < NP_FOREVER - behind ? when + behind : NP_FOREVER - 1;
+}
+
 /* Arms it for the first deadline, unless it fires early enough already. */
 static void arm(np_host *h) {
   if (h->nheap == 0 || h->virtual_on) return;
-  uint64_t when = h->heap[0]->when - h->clock_offset;
+  uint64_t when = uv_time(h, h->heap[0]->when);
   if (when >= h->armed) return;
   uint64_t ms = when / MILLISECOND + (when % MILLISECOND != 0);
   uint64_t now = uv_now(h->uv);
