@@ -189,6 +189,25 @@ describe("a program", function()
     end
   end)
 
+  it("closes all of that at once, also where a handler spawns tasks", function()
+    local out = run([[
+      local function linger(count)
+        local _ <close> = setmetatable({}, { __close = function()
+          print(count, math.floor(neap.loop.time() - at + 0.5))
+          for _ = 1, count do neap.spawn(print) end
+        end })
+        neap.shield(neap.sleep, math.huge)
+      end
+      at = neap.loop.time()
+      neap.spawn(linger, 4)
+      for _ = 1, 8 do neap.spawn(function() end) end
+      neap.spawn(linger, 0)
+      neap.spawn(linger, 0)
+      neap.sleep(0)
+      neap.exit(0)]])
+    assert.equal("4\t5\n0\t5\n0\t5\n", out)
+  end)
+
   it("closes by force what lives on 5 s after a cancellation", function()
     local out, err, code = run([[
       neap.spawn(function()

@@ -264,14 +264,15 @@ void np_loop_deadlock(np_host *h) {
 }
 
 /* Calls fn for each task that is live now (also callbacks that have not
- * begun). */
+ * begun), maybe for some that it makes. */
 static void each_task(np_host *h, void (*fn)(np_host *, np_task *)) {
   uint32_t left = h->nslots - h->nfree;
+  uint64_t newest = h->next_order;
   for (uint32_t i = 1; left > 0 && i <= h->nslots; i++) {
     lua_rawgeti(h->slots, NP_SLOT_LIVE, i);
     np_task *t = lua_touserdata(h->slots, -1);
     lua_xmove(h->slots, h->scratch, 1); /* nothing frees it meanwhile */
-    if (t) left--;
+    if (t && t->order <= newest) left--;
     if (t) fn(h, t);
     lua_pop(h->scratch, 1);
   }
