@@ -293,7 +293,8 @@ static int conn_rest(lua_State *L) {
   np_http_conn *c = np_checkself(L);
   np_checkfunction(L, 2);
   np_stream *s = c->stream->stream;
-  if (!c->group || !c->resting || !s || s->closing) {
+  bool over = !c->group || !c->resting || !s || s->closing;
+  if (over || (c->group->draining && np_buf_size(&s->in) == 0)) {
     lua_pushboolean(L, false);
     return 1;
   }
@@ -311,7 +312,8 @@ static int conn_read_head(lua_State *L) {
   np_http_conn *c = np_conn_self(L);
   np_stream *s = np_conn_stream(L, c);
   np_http_group *g = c->group;
-  bool over = c->resting && s->reader.status == UV_ETIMEDOUT;
+  bool over = c->resting && s->reader.status == UV_ETIMEDOUT &&
+              np_buf_size(&s->in) == 0;
   c->resting = false;
   if (c->last || s->closing || (g->draining && c->used) || over) {
     np_checkwait(L, g->host);
