@@ -336,7 +336,7 @@ describe("http1's connection at rest", function()
   end)
 
   timed("does not begin where it is drained just before", function()
-    local client <close>, theirs = neap.testing.stream_pair()
+    local _ <close>, theirs = neap.testing.stream_pair()
     local group = http1.group({})
     local conn = group:accept(theirs, true)
     neap.spawn(function(c)
