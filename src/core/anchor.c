@@ -68,13 +68,20 @@ static int new_thread(lua_State *L) {
   return 0;
 }
 
+/* A place whose thread is gone: below all that have one. */
+static void add_vacant(np_host *h, int slot) {
+  h->pool[h->npool++] = h->pool[h->nvacant];
+  h->pool[h->nvacant++] = (np_thread){NULL, slot};
+}
+
 bool np_take_thread(np_host *h, np_task *t) {
   np_thread th = {NULL, 0};
   if (h->npool > 0) th = h->pool[--h->npool];
+  if (h->nvacant > h->npool) h->nvacant--;
   if (!th.co) {
     lua_State *S = h->scratch;
     if (np_limits_full(h)) {
-      if (th.slot) h->pool[h->npool++] = th;
+      if (th.slot) add_vacant(h, th.slot);
       return false;
     }
     lua_pushcfunction(S, new_thread);
@@ -82,7 +89,7 @@ bool np_take_thread(np_host *h, np_task *t) {
     lua_pushlightuserdata(S, &th);
     if (lua_pcall(S, 2, 0, 0) != LUA_OK) {
       lua_pop(S, 1);
-      if (th.slot) h->pool[h->npool++] = (np_thread){NULL, th.slot};
+      if (th.slot) add_vacant(h, th.slot);
       return false;
     }
   }
@@ -95,16 +102,18 @@ bool np_take_thread(np_host *h, np_task *t) {
 
 static void give_thread(np_host *h, np_task *t, uint32_t most) {
   lua_State *co = t->co;
-  bool keep = !t->base.exposed && h->npool < most && lua_status(co) == LUA_OK;
+  bool keep = !t->base.exposed && h->npool - h->nvacant < most &&
+              lua_status(co) == LUA_OK;
   t->co = NULL;
   *np_corospace(co) = h->no_coro;
   lua_settop(co, keep ? NP_THREAD_BOTTOM : 0);
-  if (!keep) {
-    lua_pushnil(h->slots);
-    lua_rawseti(h->slots, NP_SLOT_THREADS, t->thread_slot);
-    co = NULL;
+  if (keep) {
+    h->pool[h->npool++] = (np_thread){co, t->thread_slot};
+    return;
   }
-  h->pool[h->npool++] = (np_thread){co, t->thread_slot};
+  lua_pushnil(h->slots);
+  lua_rawseti(h->slots, NP_SLOT_THREADS, t->thread_slot);
+  add_vacant(h, t->thread_slot);
 }
 
 void np_give_thread(np_host *h, np_task *t) { give_thread(h, t, POOL_MAX); }

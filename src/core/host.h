@@ -109,7 +109,8 @@ struct np_host {
   uint32_t next_task, next_callback;
   np_thread *pool; /* finished threads to use again */
   uint32_t npool, pool_capacity;
-  int *free_slots; /* free places in NP_SLOT_LIVE */
+  uint32_t nvacant; /* the first of the pool: places without a thread */
+  int *free_slots;  /* free places in NP_SLOT_LIVE */
   uint32_t nfree, free_capacity, nslots;
   int next_thread_slot;
   uint64_t next_scope;

@@ -57,7 +57,7 @@ static void keep_body(lua_State *L, np_task *t, int fn) {
 np_task *np_task_new(lua_State *L, np_host *h, int nargs, int kind,
                      size_t extra) {
   int fn = lua_gettop(L) - nargs;
-  bool eager = h->npool > 0 && h->pool[h->npool - 1].co && nargs <= FEW_ARGS;
+  bool eager = h->npool > h->nvacant && nargs <= FEW_ARGS;
   if (h->ending) np_raise(L, "INVALID_STATE", "the host is closing");
   if (h->limited && h->current && kind != NP_TASK_REPORT)
     np_limits_checkspawn(L, h);
