@@ -64,8 +64,8 @@ static void uvwire_stop(np_wire *wire) {
 }
 
 /* After a short read libuv takes a hang-up for the end, also that of a
- * connection which was reset: what came would look complete. One more read
- * tells. SO_ERROR does not: a reset after the end leaves an error there, too. */
+ * connection which was reset: what came would look complete. It gives no buffer
+ * then, as it does for an end that it has read. One more read tells. SO_ERROR does not: a reset after the end leaves an error there, too. */
 static int how_it_ended(np_uvwire *w) {
   int fd;
   char byte;
@@ -87,7 +87,7 @@ static void on_read(uv_stream_t *uv, ssize_t n, const uv_buf_t *buf) {
     uvwire_stop(&w->wire);
   } else if (n < 0) {
     uvwire_stop(&w->wire);
-    if (n == UV_EOF) n = how_it_ended(w);
+    if (n == UV_EOF && !buf->base) n = how_it_ended(w);
     user->on_end(w->wire.user, n == UV_ENOBUFS ? UV_ENOMEM : (int)n);
   }
 }
