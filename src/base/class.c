@@ -168,10 +168,8 @@ void *np_checkclass(lua_State *L, int arg, const np_class *cls) {
   return object;
 }
 
-lua_Number np_checknumber(lua_State *L, int arg) {
+lua_Number np_checkfloat(lua_State *L, int arg) {
   int is_number;
-  /* Lua converts an integer slowly, and 0 is the most frequent number */
-  if (lua_isinteger(L, arg)) return (lua_Number)lua_tointegerx(L, arg, NULL);
   lua_Number n = lua_tonumberx(L, arg, &is_number);
   if (!is_number) np_typeerror(L, arg, "number");
   if (isnan(n)) np_argerror(L, arg, "number expected, got NaN");

@@ -68,11 +68,19 @@ int np_argerror(lua_State *L, int arg, const char *fmt, ...);
 int np_typeerror(lua_State *L, int arg, const char *expected);
 
 /* Checked arguments; each raises np_typeerror or np_argerror. */
-lua_Number np_checknumber(lua_State *L, int arg); /* NaN is refused */
+lua_Number np_checkfloat(lua_State *L, int arg); /* NaN is refused */
 lua_Integer np_checkinteger(lua_State *L, int arg, lua_Integer min,
                             lua_Integer max); /* "out of range" names both */
 const char *np_checkstring(lua_State *L, int arg, size_t *len);
 void np_checkfunction(lua_State *L, int arg); /* or anything with __call */
 void np_checktable(lua_State *L, int arg);
+
+/* The same of any number. Lua converts an integer slowly, and 0 is the most
+ * frequent one. */
+static inline lua_Number np_checknumber(lua_State *L, int arg) {
+  int whole;
+  lua_Integer n = lua_tointegerx(L, arg, &whole);
+  return whole ? (lua_Number)n : np_checkfloat(L, arg);
+}
 
 #endif

@@ -3,9 +3,9 @@
  *
  * The uv timer is armed for the earliest deadline and is left armed when that
  * one is stopped, also if it was the only one: it then fires for nothing and is
- * armed anew, which is cheaper than keeping it exact. The virtual clock stands still until loop.c finds
- * nothing ready and asks for a jump; afterwards the clock goes on from where
- * it was, so it never runs backwards.
+ * armed anew, which is cheaper than keeping it exact. The virtual clock stands
+ * still until loop.c finds nothing ready and asks for a jump; afterwards the
+ * clock goes on from where it was, so it never runs backwards.
  */
 #include "core/timer.h"
 
@@ -241,9 +241,7 @@ static int park_until(lua_State *L, np_host *h, uint64_t when) {
 
 static int sleep_(lua_State *L) {
   np_host *h = np_gethost(L);
-  int whole; /* as the 0 that is asked for most often */
-  lua_Integer n = lua_tointegerx(L, 1, &whole);
-  lua_Number seconds = whole ? (lua_Number)n : np_checknumber(L, 1);
+  lua_Number seconds = np_checknumber(L, 1);
   np_checkwait(L, h);
   if (seconds <= 0)
     return np_park_ready(L, h, &h->current->own.wait, &sleep_class);
