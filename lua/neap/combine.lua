@@ -151,32 +151,15 @@ end
 
 -- ---- wait and as_completed -------------------------------------------------
 
-local function without(list, index)
-  local rest = table.move(list, 1, index - 1, 1, {})
-  return table.move(list, index + 1, #list, index, rest)
-end
-
---- Waits for the first error. The core counts a cancelled member as one; we
---- do not, and wait for the rest then.
-local function wait_for_error(futures, deadline)
-  local rest = futures
-  while true do
-    local members <close> = multi(rest)
-    local in_time = members:wait("first_error", false, deadline)
-    local ended = members:first_error()
-    if not in_time or not ended or not rest[ended]:cancelled() then
-      return
-    end
-    rest = without(rest, ended)
-  end
-end
-
 ---@class neap.WaitOptions
 ---@field when? "all"|"first"|"first_error"  default "all"
 ---@field timeout? number  seconds
 
+-- What the core calls them: to us, a cancelled member is no error.
+local wait_modes = { all = "all", first = "first", first_error = "first_failure" }
+
 local wait_options = {
-  when = args.option.one_of({ all = true, first = true, first_error = true }),
+  when = args.option.one_of(wait_modes),
   timeout = args.option.seconds,
 }
 
@@ -193,12 +176,8 @@ function combine.wait(...)
   options = args.options("wait", 2, options, wait_options)
   checkwait()
   local futures, deadline = start_all(list, copy), deadline_in(options.timeout)
-  if options.when == "first_error" then
-    wait_for_error(futures, deadline)
-  else
-    local members <close> = multi(futures)
-    members:wait(options.when or "all", false, deadline)
-  end
+  local members <close> = multi(futures)
+  members:wait(wait_modes[options.when or "all"], false, deadline)
   local done, pending = {}, {}
   for _, future in ipairs(futures) do
     table.insert(future:done() and done or pending, future)

@@ -117,6 +117,93 @@ describe("neap.wait", function()
     assert.is_true(math.abs(time() - start - 5) < 0.01)
   end)
 
+  timed("waits on past a cancelled member for an error, for when = first_error", function()
+    local list = { neap.future(), neap.future(), neap.future() }
+    neap.loop.call_later(1, list[1].cancel, list[1])
+    neap.loop.call_later(2, list[2].set_error, list[2], "failed")
+    local start = time()
+
+    local done, pending = neap.wait(list, { when = "first_error" })
+
+    assert.same({ 1, 2 }, places(list, done))
+    assert.same({ 3 }, places(list, pending))
+    assert.is_true(math.abs(time() - start - 2) < 0.01)
+    assert.equal("failed", list[2]:error())
+  end)
+
+  timed("returns at once for an error from before, for when = first_error", function()
+    local list = { neap.future(), neap.future(), neap.future() }
+    list[1]:cancel()
+    list[3]:set_error("failed")
+    local start = time()
+
+    local done, pending = neap.wait(list, { when = "first_error" })
+
+    assert.same({ 1, 3 }, places(list, done))
+    assert.same({ 2 }, places(list, pending))
+    assert.equal(start, time())
+    assert.equal("failed", list[3]:error())
+  end)
+
+  timed("returns when all have been cancelled, for when = first_error", function()
+    local list = sleepers(1000, 1000)
+    neap.loop.call_later(1, list[2].cancel, list[2])
+    neap.loop.call_later(2, list[1].cancel, list[1])
+    local start = time()
+
+    local done = neap.wait(list, { when = "first_error" })
+
+    assert.same({ 1, 2 }, places(list, done))
+    assert.is_true(math.abs(time() - start - 2) < 0.01)
+  end)
+
+  timed("returns at the timeout with what was cancelled, for when = first_error", function()
+    local list = { neap.future(), neap.future() }
+    neap.loop.call_later(1, list[2].cancel, list[2])
+    local start = time()
+
+    local done, pending = neap.wait(list, { when = "first_error", timeout = 3 })
+
+    assert.same({ 2 }, places(list, done))
+    assert.same({ 1 }, places(list, pending))
+    assert.is_true(math.abs(time() - start - 3) < 0.01)
+  end)
+
+  it("is not woken by a cancelled member, for when = first_error", function()
+    local list = { neap.future(), neap.future(), neap.future() }
+    local task = neap.spawn(neap.wait, list, { when = "first_error" })
+    neap.sleep(0)
+
+    list[2]:cancel()
+    assert.equal("waiting", task:status())
+    list[1]:set_error("failed")
+    assert.equal("ready", task:status())
+
+    local done, pending = neap.await(task)
+    assert.same({ 1, 2 }, places(list, done))
+    assert.same({ 3 }, places(list, pending))
+    assert.equal("failed", list[1]:error())
+  end)
+
+  it("takes memory in proportion to the list, however many are cancelled", function()
+    local function memory_of_wait(n)
+      local list = {}
+      for i = 1, n do
+        list[i] = neap.future()
+        list[i]:cancel()
+      end
+      collectgarbage()
+      collectgarbage("stop")
+      local before = collectgarbage("count")
+      neap.wait(list, { when = "first_error" })
+      local after = collectgarbage("count")
+      collectgarbage("restart")
+      return after - before
+    end
+
+    assert.is_true(memory_of_wait(1000) < 3 * memory_of_wait(500))
+  end)
+
   timed("returns at the timeout with what has ended", function()
     local list = sleepers(1, 10)
     local start = time()

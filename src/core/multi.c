@@ -12,7 +12,13 @@
 #include "core/open.h"
 #include "core/task.h"
 
-typedef enum { WAIT_ALL, WAIT_FIRST, WAIT_FIRST_ERROR } wait_mode;
+/* A member that is cancelled has ended with an error, and has not failed. */
+typedef enum {
+  WAIT_ALL,
+  WAIT_FIRST,
+  WAIT_FIRST_ERROR,
+  WAIT_FIRST_FAILURE
+} wait_mode;
 
 typedef struct np_multi np_multi;
 
@@ -30,6 +36,7 @@ struct np_multi {
   int nended;      /* entries of `order` */
   int taken;       /* of them given out by next() */
   int first_error; /* index, 0: none */
+  bool failed;     /* one of them has */
   wait_mode mode;
   bool flow;  /* cancelling the waiter cancels the members */
   bool late;  /* the deadline has passed */
@@ -44,12 +51,14 @@ static bool satisfied(const np_multi *m) {
   switch (m->mode) {
     case WAIT_FIRST: return m->nended > m->taken;
     case WAIT_FIRST_ERROR: return m->first_error != 0;
+    case WAIT_FIRST_FAILURE: return m->failed;
     default: return false;
   }
 }
 
 static void note_end(np_multi *m, int index, const np_future *f) {
   m->order[m->nended++] = index;
+  if (f->state == NP_FAILED) m->failed = true;
   if (m->first_error || f->state == NP_SUCCEEDED) return;
   m->first_error = index;
 }
@@ -139,7 +148,8 @@ static void on_late(np_timer *timer) {
 
 /* wait(mode, flow [, deadline]) -> true | false past the deadline (ns) */
 static int multi_wait(lua_State *L) {
-  static const char *const modes[] = {"all", "first", "first_error", NULL};
+  static const char *const modes[] = {"all", "first", "first_error",
+                                      "first_failure", NULL};
   np_multi *m = np_checkself(L);
   m->mode = (wait_mode)luaL_checkoption(L, 2, NULL, modes);
   m->flow = lua_toboolean(L, 3);
