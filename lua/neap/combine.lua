@@ -38,15 +38,9 @@ local function start_all(list, copy)
   return futures
 end
 
--- What the core takes for a deadline beyond which clocks do not reach.
-local LONGEST = 9e9
-
---- Seconds from now as a deadline of the core, in nanoseconds; nil for none.
+--- Seconds from now as a deadline of the core; nil for none.
 local function deadline_in(seconds)
-  if not seconds or seconds >= LONGEST then
-    return nil
-  end
-  return core.now_ns() + math.ceil(math.max(seconds, 0) * 1e9)
+  return seconds and core.deadline(seconds)
 end
 
 local function raise_timeout(seconds)

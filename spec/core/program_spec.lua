@@ -398,4 +398,32 @@ describe("DEADLOCK", function()
       assert.is_true(code == 124 or code == 143, "status " .. code)
     end)
   end
+
+  for clock, run_main in pairs({ real = "main()", virtual = "neap.testing.virtual_clock(main)" }) do
+    it("is not reported while there is a timer of math.huge, by the " .. clock .. " clock", function()
+      local out, err, code = child.run_as("timeout -k 1 0.2 %s", [[
+        local neap = require "neap"
+        local function main()
+          neap.loop.call_later(math.huge, print, "called")
+          neap.await(neap.future())
+        end
+      ]] .. run_main)
+
+      assert.equal("", out)
+      assert.is_nil(err:find("DEADLOCK", 1, true))
+      assert.is_true(code == 124 or code == 143, "status " .. code)
+    end)
+  end
+
+  it("is reported by the virtual clock, too", function()
+    local _, err, code = run([[
+      neap.testing.virtual_clock(function()
+        neap.sleep(3600)
+        neap.await(neap.future())
+      end)
+    ]])
+
+    assert.matches("DEADLOCK", err, 1, true)
+    assert.equal(1, code)
+  end)
 end)

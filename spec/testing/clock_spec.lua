@@ -121,6 +121,44 @@ describe("the virtual clock", function()
     called:await()
   end)
 
+  it("does not come to the end of time, where timers of math.huge are", function()
+    local out = child.run([[
+      local neap, core = require "neap", require "neap.core"
+      neap.testing.virtual_clock(function()
+        local start = neap.loop.time()
+        local later <close> = neap.loop.call_later(math.huge, print, "called later")
+        local at <close> = neap.loop.call_at(math.huge, print, "called at")
+        local woken = neap.future()
+        core.watchdog(0.01, woken.set_result, woken)
+        woken:await()
+        print(neap.loop.time() == start)
+        neap.sleep(3600)
+        print(math.abs(neap.loop.time() - start - 3600) < 1e-6)
+      end)]])
+    assert.equal("true\ntrue\n", out)
+  end)
+
+  it("comes as far as there are finite times, and stands still then", function()
+    local out = child.run([[
+      local neap = require "neap"
+      neap.testing.virtual_clock(function()
+        local last = neap.loop.time()
+        for _, seconds in ipairs({ 8.9e9, 8.9e9, 1 }) do
+          neap.sleep(seconds)
+          print(neap.loop.time() - last > seconds - 0.1)
+          last = neap.loop.time()
+        end
+        neap.loop.call_at(last + 1, print, "called")
+        neap.sleep(2)
+        local never = neap.spawn(neap.sleep, 8.9e9)
+        neap.sleep(10)
+        print(never:status())
+        never:cancel()
+        print(#neap.wait({ neap.future() }, { timeout = 1 }))
+      end)]])
+    assert.equal("true\ntrue\ntrue\ncalled\nwaiting\n0\n", out)
+  end)
+
   it("leaves a clock on which the latest time there is does not come", function()
     local out = child.run([[
       local neap = require "neap"

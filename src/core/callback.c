@@ -176,7 +176,7 @@ static int call_when(lua_State *L, np_host *h, uint64_t when,
   hd->timed = true;
   hd->when = seconds;
   hd->cb->timer.fire = on_time;
-  if (when == NP_FOREVER) when--; /* a time all the same */
+  if (when == NP_FOREVER) when = NP_NEVER;
   int err = np_timer_start(h, &hd->cb->timer, when);
   if (err < 0) {
     np_task_discard(h, &hd->cb->task);
@@ -197,7 +197,7 @@ static int call_later(lua_State *L) {
 /* The first nanosecond at which loop.time() is not before `time`. */
 static uint64_t not_before(lua_Number time) {
   if (time <= 0) return 0;
-  if (time >= 9e9) return NP_FOREVER;
+  if (time >= 1.8e10) return NP_FOREVER; /* 2^64 ns and more */
   uint64_t when = (uint64_t)(time * 1e9);
   while ((lua_Number)when / 1e9 < time) when++;
   return when;

@@ -152,7 +152,7 @@ static void turn(np_host *h) {
   if (jumps && !worked && !h->ready_head && !h->polling) np_timer_jump(h);
   look_for_end(h);
   if (h->closed) return;
-  bool busy = h->ready_head || h->posts_due || (jumps && h->nheap > 0) ||
+  bool busy = h->ready_head || h->posts_due || (jumps && np_timer_canjump(h)) ||
               (h->on_ended && ended(h));
   if (busy) {
     np_loop_kick(h);

@@ -146,7 +146,8 @@ static void on_late(np_timer *timer) {
   np_wake(&m->wait);
 }
 
-/* wait(mode, flow [, deadline]) -> true | false past the deadline (ns) */
+/* wait(mode, flow [, deadline]) -> true | false past the deadline, which is
+ * one of core.deadline */
 static int multi_wait(lua_State *L) {
   static const char *const modes[] = {"all", "first", "first_error",
                                       "first_failure", NULL};

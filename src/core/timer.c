@@ -4,8 +4,9 @@
  * The uv timer is armed for the earliest deadline and is left armed when that
  * one is stopped, also if it was the only one: it then fires for nothing and is
  * armed anew, which is cheaper than keeping it exact. The virtual clock stands
- * still until loop.c finds nothing ready and asks for a jump; afterwards the
- * clock goes on from where it was, so it never runs backwards.
+ * still until loop.c finds nothing ready and asks for a jump; meanwhile the uv
+ * timer is armed for good, since by it our timers keep the loop alive. Afterwards
+ * the clock goes on from where it was, so it never runs backwards.
  */
 #include "core/timer.h"
 
@@ -28,7 +29,8 @@ uint64_t np_deadline(np_host *h, lua_Number seconds) {
   uint64_t now = np_now(h);
   if (!(seconds > 0)) return now;
   if (seconds >= 9e9) return NP_FOREVER; /* 2^63 ns and more */
-  return now + (uint64_t)ceil(seconds * 1e9);
+  uint64_t ns = (uint64_t)ceil(seconds * 1e9);
+  return ns < NP_NEVER - now ? now + ns : NP_FOREVER;
 }
 
 /* ---- the heap ---------------------------------------------------------- */
@@ -75,7 +77,7 @@ static void on_timer(uv_timer_t *uvtimer);
 static uint64_t uv_time(const np_host *h, uint64_t when) {
   uint64_t ahead = h->clock_offset, behind = 0 - ahead;
   if (ahead < behind) return when > ahead ? when - ahead : 0;
-  return when < NP_FOREVER - behind ? when + behind : NP_FOREVER - 1;
+  return when < NP_NEVER - behind ? when + behind : NP_NEVER;
 }
 
 /* Arms it for the first deadline, unless it fires early enough already. */
@@ -91,7 +93,7 @@ static void arm(np_host *h) {
 
 static void disarm(np_host *h) {
   h->armed = NP_FOREVER;
-  uv_timer_stop(&h->uvtimer);
+  uv_timer_start(&h->uvtimer, on_timer, NP_NEVER / MILLISECOND, 0);
 }
 
 static void count_strong(np_host *h, int n) {
@@ -165,8 +167,12 @@ static void on_timer(uv_timer_t *uvtimer) {
   arm(h);
 }
 
+bool np_timer_canjump(const np_host *h) {
+  return h->nheap > 0 && h->heap[0]->when < NP_NEVER;
+}
+
 void np_timer_jump(np_host *h) {
-  if (h->nheap == 0) return;
+  if (!np_timer_canjump(h)) return;
   if (h->heap[0]->when > h->virtual_now) h->virtual_now = h->heap[0]->when;
   fire_due(h);
 }
@@ -261,6 +267,13 @@ static int now_ns(lua_State *L) {
   return 1;
 }
 
+/* core.deadline(seconds) from now, in ns; -1 for one that does not come. */
+static int deadline(lua_State *L) {
+  uint64_t when = np_deadline(np_gethost(L), np_checknumber(L, 1));
+  lua_pushinteger(L, (lua_Integer)when);
+  return 1;
+}
+
 /* core.real_now(): seconds of the clock of the watchdog. */
 static int real_now(lua_State *L) {
   lua_pushnumber(L, (lua_Number)uv_hrtime() / 1e9);
@@ -283,12 +296,10 @@ static int virtual_clock(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg funcs[] = {{"sleep", sleep_},
-                                 {"sleep_until", sleep_until},
-                                 {"now", now},
-                                 {"now_ns", now_ns},
-                                 {"virtual_clock", virtual_clock},
-                                 {"real_now", real_now},
-                                 {NULL, NULL}};
+static const luaL_Reg funcs[] = {
+    {"sleep", sleep_},      {"sleep_until", sleep_until},
+    {"now", now},           {"now_ns", now_ns},
+    {"deadline", deadline}, {"virtual_clock", virtual_clock},
+    {"real_now", real_now}, {NULL, NULL}};
 
 void np_timer_open(lua_State *L, np_host *h) { np_setfuncs(L, h, funcs); }

@@ -15,6 +15,8 @@ typedef struct np_timer np_timer;
 
 #define NP_SECOND  UINT64_C(1000000000)
 #define NP_FOREVER UINT64_MAX /* no deadline */
+/* of a timer that runs and does not fire */
+#define NP_NEVER   (NP_FOREVER - 1)
 
 struct np_timer {
   void (*fire)(np_timer *t); /* plain: no Lua */
@@ -42,9 +44,11 @@ int np_timer_refused(lua_State *L, int err);
 /* Stops t; nothing if it does not run. Never fails. */
 void np_timer_stop(np_host *h, np_timer *t);
 
-/* The virtual clock: on or off; forward to the first deadline, firing it. */
+/* The virtual clock: on or off; forward to the first deadline, firing it;
+ * whether there is one. */
 void np_timer_virtual(np_host *h, bool on);
 void np_timer_jump(np_host *h);
+bool np_timer_canjump(const np_host *h);
 
 /* Raises INVALID_STATE while the virtual clock runs: `what` ("a real socket")
  * takes real time. */

@@ -28,9 +28,6 @@ struct np_curl_socket {
   int active; /* what is watched */
 };
 
-/* What a timer is set to that libcurl does not need now. */
-static const uint64_t NEVER = NP_FOREVER - 1;
-
 /* ---- doing what libcurl can do ------------------------------------------- */
 
 static np_curl *transfer_of(CURL *easy) {
@@ -191,14 +188,14 @@ static int on_timeout(CURLM *multi, long ms, void *pool) {
   (void)multi;
   if (!np_timer_running(&p->timer)) return 0;  // nothing runs
   uint64_t when =
-      ms < 0 ? NEVER : np_now(p->base.host) + (uint64_t)ms * 1000000;
+      ms < 0 ? NP_NEVER : np_now(p->base.host) + (uint64_t)ms * 1000000;
   set_timer(p, when);
   return 0;
 }
 
 static void on_timer(np_timer *timer) {
   np_curl_pool *p = np_container_of(timer, np_curl_pool, timer);
-  np_timer_start(p->base.host, timer, NEVER);  // keeps its place
+  np_timer_start(p->base.host, timer, NP_NEVER);  // keeps its place
   act(p, CURL_SOCKET_TIMEOUT, 0);
 }
 
@@ -267,7 +264,7 @@ static void begin_waiting(np_curl_pool *p) {
 
 int np_curl_enter(np_curl_pool *p, np_curl *t, uint64_t key) {
   if (!np_timer_running(&p->timer)) {
-    int r = np_timer_start(p->base.host, &p->timer, NEVER);
+    int r = np_timer_start(p->base.host, &p->timer, NP_NEVER);
     if (r < 0) return r;
   }
   if ((t->server = host_of(p, key)) == NULL) return UV_ENOMEM;
