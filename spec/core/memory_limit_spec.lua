@@ -242,6 +242,53 @@ describe("a limit of memory", function()
     assert.equal("", err)
   end)
 
+  describe("counts no memory that is kept for blocks to come", function()
+    -- Spawns tasks until one is refused; prints how many there were.
+    local COUNT = [[
+      local n = 0
+      pcall(function()
+        while true do
+          neap.spawn(print):cancel()
+          n = n + 1
+        end
+      end)
+      io.write(n)
+      os.exit(0)]]
+    -- 4 MiB in blocks of 512 KiB.
+    local FILL = [[
+      local lists = {}
+      for i = 1, 8 do
+        local list = {}
+        for j = 1, 32768 do list[j] = j end
+        lists[i] = list
+      end]]
+
+    local function same_as_without(script)
+      local plainly = tonumber((run(COUNT)))
+      local count = tonumber((run(script .. COUNT)))
+      assert.is_true(count > plainly - 500, count .. " tasks instead of " .. plainly)
+    end
+
+    it("from lists that shrink", function()
+      same_as_without(FILL .. [[
+        for _, list in ipairs(lists) do
+          for j = 9, #list do list[j] = nil end
+          list.x = 1
+        end
+      ]])
+    end)
+
+    it("from the time before the limit was set", function()
+      same_as_without([[
+        require("neap.core").set_limits {}
+        ]] .. FILL .. [[
+        lists = nil
+        collectgarbage()
+        assert(require("neap.core").set_limits { memory = 32 * MIB })
+      ]])
+    end)
+  end)
+
   it("is not met by the host outside of tasks", function()
     local out, err, code = run([[
       local ran = 0

@@ -45,7 +45,7 @@ static size_t class_of(size_t size) { return (size - 1) / NP_ALLOC_STEP; }
 
 /* Whether the limit forbids to take `more` bytes for the block. */
 static bool is_refused(np_pool *p, const void *block, size_t more) {
-  if (p->limit == 0 || p->held + more <= p->limit) return false;
+  if (p->limit == 0 || p->shrinks || p->held + more <= p->limit) return false;
   return np_limits_refuse(np_container_of(p, np_host, pool_memory), block,
                           more);
 }
@@ -185,7 +185,8 @@ static void *take_large(np_pool *p, size_t size) {
   return kept ? kept : from_system(p, NULL, 0, size);
 }
 
-/* Where others fill the room that have not been asked for, they make it. */
+/* Where others fill the room that have not been asked for, they make it. Under
+ * a limit nothing is kept: it would count as what is held. */
 static void give_large(np_pool *p, void *ptr, size_t size) {
   bool keeps = is_medium(size) && p->limit == 0 && !p->base;
   if (keeps && p->nkept + size > KEPT_BYTES) {
@@ -242,10 +243,9 @@ static void *resize(np_pool *p, void *ptr, size_t osize, size_t nsize) {
 
 /* Never refused by the limit. NULL only where the system has no memory. */
 static void *shrink(np_pool *p, void *ptr, size_t osize, size_t nsize) {
-  size_t limit = p->limit;
-  p->limit = 0;
+  p->shrinks = true;
   void *new = resize(p, ptr, osize, nsize);
-  p->limit = limit;
+  p->shrinks = false;
   return new ? new : ptr;
 }
 

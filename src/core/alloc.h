@@ -8,6 +8,7 @@
 #define NP_ALLOC_H
 
 #include <lua.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 enum {
@@ -38,6 +39,7 @@ typedef struct np_pool {
   size_t used;        /* bytes handed out */
   size_t held;        /* bytes taken from the system */
   size_t limit;       /* of held, where limits.c is asked; 0: never */
+  bool shrinks;       /* a block does; meanwhile the limit refuses nothing */
   lua_Alloc base;     /* where chunks and large blocks come from; NULL: malloc.
                        Set before the first use */
   void *base_ud;

@@ -185,7 +185,10 @@ int np_limits_set(np_host *h, const np_limits *limits) {
   }
   h->limited = limits->tasks > 0 || limits->memory > 0;
   h->pool_memory.limit = 0;
-  if (limits->memory > 0) look_again(h);
+  if (limits->memory > 0) {
+    if (old.memory == 0) np_pool_trim(&h->pool_memory); /* what it keeps */
+    look_again(h);
+  }
   return 0;
 }
 
