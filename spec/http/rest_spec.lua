@@ -2,6 +2,8 @@
 --- anew for the next request.
 local case = require("spec.support.case")
 local certs = require("spec.support.certs")
+local child = require("spec.support.child")
+local expect = require("spec.support.expect")
 local http1 = require("neap.proto.http1")
 local neap = require("neap")
 local web = require("spec.support.web")
@@ -357,6 +359,49 @@ describe("http1's connection at rest", function()
     assert.same({ "/" }, { table.unpack(seen) })
     assert.equal(1, seen.begun)
     group:drain()
+  end)
+
+  timed("is not begun anew where another task reads its stream", function()
+    local _ <close>, theirs = neap.testing.stream_pair()
+    local conn = http1.group({}):accept(theirs, true)
+    local begun = 0
+    local function serve_once(c)
+      begun = begun + 1
+      assert.is_nil((c:read_head()))
+      local reader = neap.spawn(theirs.read, theirs)
+      neap.sleep(0)
+      expect.code("BUSY", c.rest, c, serve_once)
+      neap.sleep(0.01)
+      reader:cancel()
+      return "to its end"
+    end
+    assert.equal("to its end", neap.spawn(serve_once, conn):await())
+    assert.equal(1, begun)
+    theirs:close()
+  end)
+
+  it("is not begun anew where it gets no timer", function()
+    local out, err = child.run([[
+      local neap, core = require "neap", require "neap.core"
+      local client, theirs = neap.testing.stream_pair()
+      local conn = require("neap.proto.http1").group({}):accept(theirs, true)
+      local function serve_once(c)
+        print("begun", c:read_head())
+        local other = neap.spawn(neap.sleep, 1000)
+        neap.sleep(0)
+        core.set_limits { timers = 1 }
+        local rested, failure = c:rest(serve_once)
+        print(rested, failure.code)
+        neap.sleep(0)
+        other:cancel()
+        theirs:close()
+        return "to its end"
+      end
+      print(neap.testing.virtual_clock(function()
+        return neap.spawn(serve_once, conn):await()
+      end))]])
+    assert.equal("", err)
+    assert.equal("begun\tnil\nnil\tLIMIT\nto its end\n", out)
   end)
 
   timed("rests in no coroutine within its task, and in no scope", function()

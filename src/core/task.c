@@ -282,7 +282,6 @@ void np_task_rest(lua_State *L, np_host *h) {
   lua_setiuservalue(L, -3, NP_UV_ARGS);
   lua_setiuservalue(L, -2, NP_UV_VALUE);
   lua_pop(L, 1);
-  h->current->rests = true;
 }
 
 /* It has parked, and needs nothing of its stack any more. */

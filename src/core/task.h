@@ -71,7 +71,7 @@ struct np_task {
   bool failed : 1; /* its body ended with an error (while ending) */
   bool pinned : 1; /* keeps its slot after its end, for a group */
   bool has_locals : 1;
-  bool rests : 1;    /* its next wait is a rest */
+  bool rests : 1;    /* the wait that it parks on is a rest */
   bool own_flag : 1; /* of the class of `own` */
   struct {           /* the wait of sleep, await and wait queues */
     np_wait wait;
@@ -106,10 +106,10 @@ np_task *np_task_new(lua_State *L, np_host *h, int nargs, int kind,
 void np_task_begin(np_host *h, np_task *t);
 void np_task_discard(np_host *h, np_task *t);
 
-/* [.. fn arg] -> [.. ]  The wait that the running task begins next is a rest:
- * its coroutine is given back, and when it is woken it does not finish the
- * wait but begins anew with fn(arg). Where it did not have to wait, `finish`
- * has to undo t->rests. */
+/* [.. fn arg] -> [.. ]  The running task is to rest: once t->rests is set and
+ * it parks, its coroutine is given back, and when it is woken it does not
+ * finish the wait but begins anew with fn(arg). Nothing that may raise or
+ * return comes between the two. */
 void np_task_rest(lua_State *L, np_host *h);
 /* Whether it may: it was spawned with one argument, the script does not know
  * its coroutine, and it is in no other one and in no scope. */

@@ -21,6 +21,7 @@
 
 #include "base/addr.h"
 #include "base/err.h"
+#include "core/task.h"
 #include "core/warn.h"
 #include "io/bufpool.h"
 
@@ -80,6 +81,7 @@ int np_stream_park(lua_State *L, np_swait *w, const np_wait_class *cls) {
   if (w->queued) np_list_append(&s->waiters, &waiter_of(w)->link);
   w->outside = s->wire->outside && real;
   if (w->outside) np_forever(h);
+  if (w == &s->reader && s->op && s->op->rests) h->current->rests = true;
   return np_park(L, h, &w->wait, cls);
 }
 

@@ -273,7 +273,6 @@ static int take_first(lua_State *L, np_stream *s, size_t n) {
 
 static int rest_finish(lua_State *L, np_wait *wait) {
   (void)wait;
-  np_gethost(L)->current->rests = false;
   lua_pushboolean(L, true);
   return 1;
 }
@@ -285,7 +284,8 @@ static const np_wait_class rest_class = {
     .finish = rest_finish,
 };
 
-static const np_read_op op_rest = {.rule = rule_first, .cls = &rest_class};
+static const np_read_op op_rest = {
+    .rule = rule_first, .cls = &rest_class, .rests = true};
 
 /* rest(fn): see above. Without a wait: true where there is something to read,
  * false where the connection does not rest. **waits** */
