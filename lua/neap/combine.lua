@@ -53,8 +53,7 @@ end
 --- raise is of no interest any more. Then raises the error that came first.
 local function fail(members, futures)
   local first = futures[members:first_error()]
-  members:flow()
-  members:wait("all", true)
+  members:join()
   for _, future in ipairs(futures) do
     if future:done() and not future:cancelled() then
       future:error()
@@ -222,8 +221,7 @@ function combine.race(...)
   local members <close> = multi(futures)
   members:wait("first", true)
   local first = futures[members:next()]
-  members:flow()
-  members:wait("all", true)
+  members:join()
   return first:result()
 end
 
@@ -242,8 +240,7 @@ function combine.wait_for(...)
   local member <close> = multi({ future })
   local late = seconds <= 0 and not future:done()
   if late or not member:wait("all", true, deadline_in(seconds)) then
-    member:flow()
-    member:wait("all", true)
+    member:join()
     if not future:done() or future:cancelled() then
       raise_timeout(seconds)
     end

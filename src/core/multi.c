@@ -40,6 +40,7 @@ struct np_multi {
   wait_mode mode;
   bool flow;  /* cancelling the waiter cancels the members */
   bool late;  /* the deadline has passed */
+  bool cut;   /* the waiter had been cancelled when it joined the members */
   int *order; /* indices in the order they ended; behind the members */
   np_member members[];
 };
@@ -129,7 +130,7 @@ static int multi_finish(lua_State *L, np_wait *w) {
   np_multi *m = multi_of(w);
   np_task *t = m->host->current;
   np_timer_stop(m->host, &m->timer);
-  if (t->cancel_sent && m->flow) {
+  if ((t->cancel_sent || m->cut) && m->flow) {
     watch_failures(L, m);
     return np_scope_raise(L, m->host, t);
   }
@@ -154,7 +155,7 @@ static int multi_wait(lua_State *L) {
   np_multi *m = np_checkself(L);
   m->mode = (wait_mode)luaL_checkoption(L, 2, NULL, modes);
   m->flow = lua_toboolean(L, 3);
-  m->late = false;
+  m->late = m->cut = false;
   uint64_t deadline = (uint64_t)luaL_optinteger(L, 4, -1);
   np_checkwait(L, m->host);
   if (np_wait_busy(&m->wait))
@@ -169,6 +170,29 @@ static int multi_wait(lua_State *L) {
   if (deadline != NP_FOREVER)
     err = np_timer_start(m->host, &m->timer, deadline);
   if (err < 0) return np_timer_refused(L, err);
+  return np_park(L, m->host, &m->wait, &multi_class);
+}
+
+/*
+ * join() cancels the members that only the running task waits for, and waits
+ * for them. The task may have been cancelled since its last wait ended: then
+ * CANCELLED is raised when they have ended, as if it had come meanwhile, and
+ * not at all where there are none. **raises**, **waits**
+ */
+static int multi_join(lua_State *L) {
+  np_multi *m = np_checkself(L);
+  np_task *t = np_checkyield(L, m->host);
+  if (np_wait_busy(&m->wait))
+    return np_raise(L, "BUSY", "another task waits already");
+  lua_settop(L, 1);
+  m->mode = WAIT_ALL;
+  m->flow = true;
+  m->late = false;
+  np_pass_begin(m->host, t);
+  flow(m);
+  np_pass_end(m->host);
+  if (m->pending == 0) return 0;
+  m->cut = np_scope_cause(m->host, t) != NULL;
   return np_park(L, m->host, &m->wait, &multi_class);
 }
 
@@ -224,11 +248,6 @@ static int multi_pending(lua_State *L) {
   return 1;
 }
 
-static int multi_flow(lua_State *L) {
-  flow(np_checkself(L));
-  return 0;
-}
-
 /* Stops watching. A member's failure that nobody has taken by then goes to
  * the exception handler later: what fails while it is watched is not silent. */
 static int multi_close(lua_State *L) {
@@ -239,14 +258,11 @@ static int multi_close(lua_State *L) {
   return 0;
 }
 
-static const luaL_Reg methods[] = {{"wait", multi_wait},
-                                   {"next", multi_next},
-                                   {"first_error", multi_first_error},
-                                   {"results", multi_results},
-                                   {"pending", multi_pending},
-                                   {"flow", multi_flow},
-                                   {"close", multi_close},
-                                   {NULL, NULL}};
+static const luaL_Reg methods[] = {
+    {"wait", multi_wait},       {"join", multi_join},
+    {"next", multi_next},       {"first_error", multi_first_error},
+    {"results", multi_results}, {"pending", multi_pending},
+    {"close", multi_close},     {NULL, NULL}};
 static const luaL_Reg meta[] = {{"__gc", multi_close}, {NULL, NULL}};
 static const np_class multi_class_ = {"Multi", methods, meta};
 

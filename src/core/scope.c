@@ -144,7 +144,16 @@ void np_interrupt(np_host *h, np_task *t) {
   else
     h->pass_head = t;
   h->pass_tail = t;
-  if (h->passing) return;
+  if (!h->passing) np_pass_end(h);
+}
+
+void np_pass_begin(np_host *h, np_task *t) {
+  t->cancel_pass = ++h->cancel_pass;
+  h->passing = true;
+}
+
+void np_pass_end(np_host *h) {
+  np_task *t;
   h->passing = true;
   while ((t = h->pass_head) != NULL) {
     h->pass_head = t->next_ready;

@@ -79,6 +79,11 @@ void np_scope_pusherror(lua_State *L, np_host *h, np_task *t, np_scope *s);
  * tasks that only it waits for. Plain. */
 void np_interrupt(np_host *h, np_task *t);
 
+/* Around cancelling what the running task `t` waited for, all in one pass: what
+ * waits for `t` in turn is undone, and does not cancel it. Plain. */
+void np_pass_begin(np_host *h, np_task *t);
+void np_pass_end(np_host *h);
+
 /* True if the value at idx is the CANCELLED that was raised for s. */
 bool np_scope_owns_error(lua_State *L, np_host *h, const np_scope *s, int idx);
 
