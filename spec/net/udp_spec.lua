@@ -2,6 +2,7 @@ local case = require("spec.support.case")
 local child = require("spec.support.child")
 local expect = require("spec.support.expect")
 local neap = require("neap")
+local temp = require("spec.support.temp")
 
 local it, net = case.it, neap.net
 local settle = neap.testing.settle
@@ -499,6 +500,34 @@ describe("a UDP socket", function()
     a:close()
 
     expect.code("CLOSED", neap.await, task)
+  end)
+
+  it("keeps a program waiting after two datagrams that came at once", function()
+    local dir <close> = temp.dir()
+    assert(neap.fs.write_file(dir / "waits.lua", [[
+      local neap = require("neap")
+      local a = neap.net.udp({ host = "127.0.0.1" })
+      local b = neap.net.udp({ host = "127.0.0.1" })
+      local port = b:address().port
+      local reader = neap.spawn(function()
+        for _ = 1, 2 do b:recv() end
+        print(port)
+        io.stdout:flush()
+        print((b:recv()))
+      end)
+      neap.testing.settle()
+      for _ = 1, 2 do a:send("datagram", "127.0.0.1", port) end
+      neap.await(reader)
+    ]]))
+    local words = { child.interpreter(), dir / "waits.lua" }
+    local process <close> = assert(neap.process.spawn(words, { stdout = "pipe" }))
+    local socket <close> = bind()
+
+    local port = assert(process.stdout:readline())
+    socket:send("the last", "127.0.0.1", tonumber(port))
+
+    assert.equal("the last", (process.stdout:readline()))
+    process:wait()
   end)
 
   it("is closed when it is collected", function()

@@ -12,14 +12,13 @@
 static void wait_drop(np_task *t) {
   np_wait *w = t->wait;
   t->wait = NULL;
-  if (w->task) {
+  if (np_waiter(w)) {
     if (w->cls->drop)
       w->cls->drop(w);
     else
       w->cls->cancel(w);
   }
   w->task = NULL;
-  w->busy = false;
 }
 
 /* Resets the coroutines of a parked task, innermost first. */

@@ -122,7 +122,7 @@ static void interrupt_one(np_host *h, np_task *t) {
   if (!np_scope_cause(h, t)) return;
   t->cancel_sent = true;
   if (!w->cls->cancel(w)) return;
-  w->task = NULL;
+  w->task = NP_WOKEN;
   t->interrupted = true;
   np_ready(h, t);
 }

@@ -308,7 +308,7 @@ static void end_before_start(np_host *h, np_task *t) {
 static bool start(np_host *h, np_task *t) {
   bool cancelled = t->root.cancelled;
   if (t->wait) { /* it rested */
-    t->wait->busy = false;
+    t->wait->task = NULL;
     t->wait = NULL;
     t->interrupted = false;
   }
@@ -421,7 +421,7 @@ static int park_k(lua_State *L, int status, lua_KContext ctx) {
   np_task *t = (np_task *)ctx;
   np_wait *w = t->wait;
   t->wait = NULL;
-  w->busy = false;
+  w->task = NULL;
   if (t->interrupted) {
     t->interrupted = false;
     return np_scope_raise(L, np_task_host(t), t);
@@ -432,8 +432,7 @@ static int park_k(lua_State *L, int status, lua_KContext ctx) {
 int np_park(lua_State *L, np_host *h, np_wait *w, const np_wait_class *cls) {
   np_task *t = h->current;
   w->cls = cls;
-  w->busy = true;
-  if (!t->ready) w->task = t;
+  w->task = t->ready ? NP_WOKEN : t;
   t->wait = w;
   t->leaf = L;
   t->cancel_sent = false;
@@ -445,7 +444,6 @@ int np_park(lua_State *L, np_host *h, np_wait *w, const np_wait_class *cls) {
 int np_park_ready(lua_State *L, np_host *h, np_wait *w,
                   const np_wait_class *cls) {
   np_ready(h, h->current);
-  w->task = NULL;
   return np_park(L, h, w, cls);
 }
 
@@ -455,9 +453,9 @@ int np_settle(lua_State *L, np_host *h, np_wait *w, const np_wait_class *cls) {
 }
 
 void np_wake(np_wait *w) {
-  np_task *t = w->task;
+  np_task *t = np_waiter(w);
   if (!t) return;
-  w->task = NULL;
+  w->task = NP_WOKEN;
   np_ready(np_task_host(t), t);
 }
 

@@ -18,6 +18,7 @@
 #include <lua.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 typedef struct np_host np_host;
 typedef struct np_task np_task;
@@ -52,9 +53,11 @@ typedef struct np_wait_class {
 
 struct np_wait {
   const np_wait_class *cls;
-  np_task *task; /* who is parked here; NULL once woken or undone */
-  bool busy;     /* from np_park until finish starts: the slot is taken */
+  np_task *task; /* NULL: free; NP_WOKEN; or who is parked here: np_waiter */
 };
+
+/* In np_wait.task: woken or undone, but what waits has not run again yet. */
+#define NP_WOKEN ((np_task *)1)
 
 /*
  * Raises where the running task may not wait: outside a task, where Lua cannot
@@ -82,8 +85,13 @@ int np_settle(lua_State *L, np_host *h, np_wait *w, const np_wait_class *cls);
  * parked there any more. Plain, never runs Lua, allocates nothing. */
 void np_wake(np_wait *w);
 
+/* Who is parked on it and was not woken; NULL: nobody. */
+static inline np_task *np_waiter(const np_wait *w) {
+  return (uintptr_t)w->task > (uintptr_t)NP_WOKEN ? w->task : NULL;
+}
+
 /* True from np_park until the task has taken its result or its cancellation:
  * a second waiter gets BUSY. */
-static inline bool np_wait_busy(const np_wait *w) { return w->busy; }
+static inline bool np_wait_busy(const np_wait *w) { return w->task != NULL; }
 
 #endif

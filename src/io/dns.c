@@ -92,7 +92,8 @@ static bool resolve_cancel(np_wait *w) {
 }
 
 static void resolve_describe(np_wait *w, char *buf, size_t size) {
-  const char *host = w->task ? lua_tostring(w->task->leaf, HOST) : "";
+  np_task *t = np_waiter(w);
+  const char *host = t ? lua_tostring(t->leaf, HOST) : "";
   snprintf(buf, size, "resolve %s", host);
 }
 

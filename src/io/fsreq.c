@@ -36,7 +36,7 @@ static int on_run(np_work *w) {
 
 static bool on_done(np_work *w) {
   np_fsreq *r = (np_fsreq *)w;
-  if (!r->wait.task) {
+  if (!np_waiter(&r->wait)) {
     drop_results(r);  // nobody waits for it any more
     return false;
   }

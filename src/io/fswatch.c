@@ -28,7 +28,7 @@ typedef struct notifier {
 
 static void notifier_close_now(notifier *n) {
   if (n->fd < 0) return;
-  if (n->wait.task) np_unforever(n->base.host);
+  if (np_waiter(&n->wait)) np_unforever(n->base.host);
   np_handle_unlist(&n->base);
   np_uv_close(&n->base, (uv_handle_t *)&n->poll);
   close(n->fd);
@@ -57,7 +57,7 @@ static void end_wait(notifier *n) {
 static void on_poll(uv_poll_t *uv, int status, int events) {
   (void)status, (void)events;
   notifier *n = np_container_of(uv, notifier, poll);
-  if (!n->wait.task) return;
+  if (!np_waiter(&n->wait)) return;
   end_wait(n);
   np_wake(&n->wait);
 }

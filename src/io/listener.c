@@ -80,7 +80,7 @@ static void end_wait(np_listener *l) {
 }
 
 static void wake(np_listener *l) {
-  if (!l->wait.task) return;
+  if (!np_waiter(&l->wait)) return;
   end_wait(l);
   np_wake(&l->wait);
 }
@@ -94,7 +94,7 @@ static void on_back_off(np_timer *t) {
 /* Waits a moment for descriptors or memory to become free. */
 static void start_back_off(np_listener *l) {
   np_host *h = l->base.host;
-  if (!l->wait.task || np_timer_running(&l->back_off)) return;
+  if (!np_waiter(&l->wait) || np_timer_running(&l->back_off)) return;
   l->back_off = (np_timer){.fire = on_back_off};
   if (np_timer_start(h, &l->back_off, np_now(h) + BACK_OFF) == 0) {
     stop_polling(l);

@@ -78,7 +78,7 @@ static size_t size_of(int count) {
 }
 
 static void wake(np_signals *s) {
-  if (!s->wait.task) return;
+  if (!np_waiter(&s->wait)) return;
   np_unforever(s->base.host);
   np_wake(&s->wait);
 }

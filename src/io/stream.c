@@ -52,7 +52,7 @@ static void end_wait(np_swait *w) {
 }
 
 void np_stream_wake(np_swait *w, int status) {
-  if (!w->wait.task) return;
+  if (!np_waiter(&w->wait)) return;
   w->status = status;
   end_wait(w);
   np_wake(&w->wait);

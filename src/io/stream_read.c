@@ -23,7 +23,7 @@
 
 np_wire_room np_stream_room(void *user) {
   np_stream *s = user;
-  if (s->discarding || s->reader.wait.task) return NP_ROOM;
+  if (s->discarding || np_waiter(&s->reader.wait)) return NP_ROOM;
   if (np_buf_size(&s->in) < NP_STREAM_HIGH) return NP_ROOM;
   if (s->wire->polls && np_wait_busy(&s->reader.wait)) return NP_ROOM_SOON;
   s->reading = false;
@@ -36,7 +36,7 @@ void np_stream_on_read(void *user, char *data, size_t n) {
   if (np_bufpool_append(s->base.host, &s->in, data, n) < 0) {
     s->wire->cls->stop(s->wire);
     np_stream_on_end(s, UV_ENOMEM);
-  } else if (s->reader.wait.task && s->op->rule(s) != NP_READ_MORE) {
+  } else if (np_waiter(&s->reader.wait) && s->op->rule(s) != NP_READ_MORE) {
     np_stream_wake(&s->reader, 0);
   }
 }

@@ -52,18 +52,19 @@ static int connect_finish(lua_State *L, np_wait *wait) {
 
 static bool connect_cancel(np_wait *wait) {
   np_stream_cancel(wait);
-  wait->task = NULL;  // undone: the close below must not wake it
+  wait->task = NP_WOKEN;  // undone: the close below must not wake it
   np_stream_close(np_container_of(wait, np_swait, wait)->stream, true);
   return true;
 }
 
 /* The system does not know the peer yet; the arguments of the call do. */
 static void connect_describe(np_wait *w, char *buf, size_t size) {
-  if (!w->task) {
+  np_task *t = np_waiter(w);
+  if (!t) {
     snprintf(buf, size, "tcp connect");
     return;
   }
-  lua_State *L = w->task->leaf;
+  lua_State *L = t->leaf;
   snprintf(buf, size, "tcp connect %s:%d", lua_tostring(L, HOST),
            (int)lua_tointeger(L, PORT));
 }

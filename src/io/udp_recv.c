@@ -23,7 +23,7 @@ enum { SELF = 1 }; /* stack slot */
 /* ---- arrivals ---------------------------------------------------------- */
 
 static void wake(np_udp *u) {
-  if (!u->reader.task) return;
+  if (!np_waiter(&u->reader)) return;
   np_unforever(u->base.host);
   np_wake(&u->reader);
 }
