@@ -1,8 +1,8 @@
 /*
  * scope.c: cancellation, deadlines, shield: the one place that interrupts.
  *
- * Each coroutine has a stack of the scopes that it entered (np_coro.top down
- * to bottom, linked by `parent`). While a coroutine is on a task's running
+ * Each coroutine has a stack of the scopes that it entered (np_coro.top and
+ * those that `parent` leads to and that have the same np_coro). While a coroutine is on a task's running
  * chain, its outermost scope's parent is the innermost scope of its resumer,
  * so that task->scope and the parents give all that is in force, innermost
  * first. A suspended generator's scopes stay with it.
@@ -23,20 +23,32 @@
 
 /* ---- in force ---------------------------------------------------------- */
 
+static bool is_outermost(const np_scope *s) {
+  return !s->parent || s->parent->coro != s->coro;
+}
+
+/* The outermost scope of a coroutine that has some. */
+static np_scope *outermost(const np_coro *c) {
+  np_scope *s = c->top;
+  while (!is_outermost(s)) s = s->parent;
+  return s;
+}
+
 void np_coro_enter(np_host *h, np_coro *c) {
   np_task *t = h->current;
   c->task = t;
-  if (!c->bottom) return;
-  c->bottom->parent = t->scope;
+  if (!c->top) return;
+  outermost(c)->parent = t->scope;
   t->scope = c->top;
 }
 
 void np_coro_leave(np_host *h, np_coro *c) {
   np_task *t = h->current;
   c->task = NULL;
-  if (!c->bottom) return;
-  t->scope = c->bottom->parent;
-  c->bottom->parent = NULL;
+  if (!c->top) return;
+  np_scope *last = outermost(c);
+  t->scope = last->parent;
+  last->parent = NULL;
 }
 
 /* [.. ] -> [.. record]  The record of L, made when it has none. */
@@ -68,7 +80,6 @@ void np_scope_enter(lua_State *L, np_host *h, np_scope *s) {
   lua_setiuservalue(L, -2, 1);
   s->parent = t->scope;
   s->coro = c;
-  if (!c->bottom) c->bottom = s;
   c->top = s;
   t->scope = s;
 }
@@ -83,11 +94,10 @@ void np_scope_exit(np_host *h, np_scope *s) {
   stop_deadline(h, s);
   np_scope *inner = NULL; /* entered by the same coroutine within s */
   if (c->top == s) {
-    c->top = c->bottom == s ? NULL : s->parent;
+    c->top = is_outermost(s) ? NULL : s->parent;
   } else {
     for (inner = c->top; inner->parent != s;) inner = inner->parent;
   }
-  if (c->bottom == s) c->bottom = inner;
   if (c->task) {
     np_scope **p = &c->task->scope;
     while (*p && *p != s) p = &(*p)->parent;

@@ -14,11 +14,11 @@ struct np_scope {
   np_scope *parent; /* in force around it; of a coroutine's outermost scope
                        only while the coroutine is on a running chain */
   np_coro *coro;    /* who entered it; NULL: not entered, or left */
-  uint64_t id;      /* tells its CANCELLED from others; 0: a root scope */
-  bool cancelled;
-  bool shield; /* hides the scopes around it */
-  bool raised; /* CANCELLED was raised for it: repeating costs a turn */
-  bool timed;  /* has a deadline: it is the head of an np_deadline_scope */
+  bool cancelled : 1;
+  bool shield : 1;  /* hides the scopes around it */
+  bool raised : 1;  /* CANCELLED was raised for it: repeating costs a turn */
+  bool timed : 1;   /* has a deadline: it is the head of an np_deadline_scope */
+  uint64_t id : 56; /* tells its CANCELLED from others; 0: a root scope */
 };
 
 typedef struct np_deadline_scope {
@@ -31,12 +31,11 @@ typedef struct np_deadline_scope {
 /* What the host knows of a coroutine. A task's is part of the task; one that
  * the script made gets a record when it first enters a scope. */
 struct np_coro {
-  np_task *task;    /* on whose running chain it is, or NULL */
-  np_scope *top;    /* innermost scope that it entered */
-  np_scope *bottom; /* outermost */
-  bool base;        /* the base coroutine of a task */
-  bool parked;      /* a wait passed through it: "normal" to others */
-  bool exposed;     /* coroutine.running gave it out: not used again */
+  np_task *task; /* on whose running chain it is, or NULL */
+  np_scope *top; /* innermost scope that it entered */
+  bool base;     /* the base coroutine of a task */
+  bool parked;   /* a wait passed through it: "normal" to others */
+  bool exposed;  /* coroutine.running gave it out: not used again */
 };
 
 /* The record of a coroutine; NULL if it has none. */

@@ -71,7 +71,7 @@ np_task *np_task_new(lua_State *L, np_host *h, int nargs, int kind,
   t->scope = &t->root;
   t->root.coro = &t->base;
   t->base.base = true;
-  t->base.top = t->base.bottom = &t->root;
+  t->base.top = &t->root;
   t->base.task = t;
   t->kind = (uint8_t)kind;
   t->nargs = (uint16_t)nargs;
