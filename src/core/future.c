@@ -22,21 +22,29 @@
 void np_watch_start(np_watch *w, np_future *f, bool (*fire)(np_watch *, int)) {
   w->future = f;
   w->fire = fire;
-  np_list_append(&f->watchers, &w->link);
+  np_list_init(&w->link);
+  if (f->watchers)
+    np_list_append(f->watchers, &w->link); /* before the first: last */
+  else
+    f->watchers = &w->link;
+}
+
+static void unlink_watch(np_future *f, np_link *l) {
+  if (f->watchers == l) f->watchers = np_list_linked(l) ? l->next : NULL;
+  np_list_remove(l);
 }
 
 void np_watch_stop(np_watch *w) {
   if (!w->future) return;
+  unlink_watch(w->future, &w->link);
   w->future = NULL;
-  np_list_remove(&w->link);
 }
 
 /* True if a task waits for the future through another watch than w. */
 static bool others_wait(const np_watch *w) {
-  const np_link *head = &w->future->watchers;
-  for (np_link *l = head->next; l != head; l = l->next) {
+  for (const np_link *l = w->link.next; l != &w->link; l = l->next) {
     np_watch *other = np_container_of(l, np_watch, link);
-    if (other != w && other->fire(other, NP_ASK)) return true;
+    if (other->fire(other, NP_ASK)) return true;
   }
   return false;
 }
@@ -58,9 +66,9 @@ void np_future_end(np_future *f, int state, int nresults) {
   f->state = (uint8_t)state;
   f->nresults = nresults;
   np_link *l;
-  while ((l = np_list_first(&f->watchers)) != NULL) {
+  while ((l = f->watchers) != NULL) {
     np_watch *w = np_container_of(l, np_watch, link);
-    np_list_remove(l);
+    unlink_watch(f, l);
     w->fire(w, NP_ENDED); /* which sees w->future for the last time */
     w->future = NULL;
   }
@@ -109,8 +117,8 @@ void np_future_fail(lua_State *L, int idx) {
   np_future *f = lua_touserdata(L, idx);
   const char *code = np_errcode(L, -1);
   bool cancelled = code && strcmp(code, "CANCELLED") == 0;
-  const np_link *first = np_list_first(&f->watchers);
-  bool unwatched = !first || (f->outside && first->next == &f->watchers);
+  const np_link *first = f->watchers;
+  bool unwatched = !first || (f->outside && !np_list_linked(first));
   lua_pushvalue(L, -1);
   schedule_calls(L, idx);
   lua_setiuservalue(L, idx, NP_UV_VALUE);
@@ -263,7 +271,6 @@ static np_future *self_future(lua_State *L) {
 np_future *np_future_new(lua_State *L, np_host *h) {
   np_future *f = lua_newuserdatauv(L, sizeof *f, NP_FUTURE_UVS);
   *f = (np_future){.tag = np_future_tag(h)};
-  np_list_init(&f->watchers);
   np_pushslot(L, h, NP_SLOT_FUTURE_MT);
   lua_setmetatable(L, -2);
   return f;

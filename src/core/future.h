@@ -35,15 +35,15 @@ enum {
 };
 
 struct np_future {
-  uintptr_t tag;    /* first: tells a future from any other userdata */
-  np_link watchers; /* FIFO of np_watch */
-  uint8_t state;    /* NP_PENDING ... */
-  bool is_task;
-  bool retrieved; /* somebody took the error */
-  bool has_calls; /* NP_UV_CALLS holds done callbacks */
-  bool outside;   /* a watcher is that of C code, which takes no error */
-  bool guarded;   /* NP_UV_CALLS holds the watchman of its failure */
-  int nresults;   /* in NP_UV_VALUE: 1 is the value itself */
+  uintptr_t tag;     /* first: tells a future from any other userdata */
+  np_link *watchers; /* the first of a ring of np_watch, FIFO, or NULL */
+  int nresults;      /* in NP_UV_VALUE: 1 is the value itself */
+  uint8_t state;     /* NP_PENDING ... */
+  bool is_task : 1;
+  bool retrieved : 1; /* somebody took the error */
+  bool has_calls : 1; /* NP_UV_CALLS holds done callbacks */
+  bool outside : 1;   /* a watcher is that of C code, which takes no error */
+  bool guarded : 1;   /* NP_UV_CALLS holds the watchman of its failure */
 };
 
 /* The tag is the address of the host, made odd: no other userdata begins with

@@ -65,7 +65,6 @@ np_task *np_task_new(lua_State *L, np_host *h, int nargs, int kind,
   if (nargs > FEW_ARGS) luaL_checkstack(L, LUA_MINSTACK, NULL);
   np_task *t = lua_newuserdatauv(L, sizeof *t + extra, NP_UV_ARGS - 1 + nargs);
   memset(t, 0, sizeof *t + extra);
-  np_list_init(&t->future.watchers);
   t->future.tag = np_future_tag(h);
   t->future.is_task = true;
   t->scope = &t->root;
