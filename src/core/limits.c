@@ -76,7 +76,8 @@ static void count_refusal(np_host *h, np_task *t) {
   uint64_t now = uv_hrtime();
   if (now - h->guard.refused_at > REFUSALS_APART) t->refusals = 0;
   h->guard.refused_at = now;
-  if (++t->refusals >= REFUSALS) np_guard_stop(h, NP_WANT_MEMORY);
+  if (t->refusals < REFUSALS) t->refusals++;
+  if (t->refusals == REFUSALS) np_guard_stop(h, NP_WANT_MEMORY);
 }
 
 bool np_limits_refuse(np_host *h, const void *block, size_t more) {

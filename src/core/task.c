@@ -72,7 +72,7 @@ np_task *np_task_new(lua_State *L, np_host *h, int nargs, int kind,
   t->base.base = true;
   t->base.top = &t->root;
   t->base.task = t;
-  t->kind = (uint8_t)kind;
+  t->kind = (uint8_t)kind & 7;
   t->nargs = (uint16_t)nargs;
   np_pushslot(L, h, NP_SLOT_TASK_MT);
   lua_setmetatable(L, -2);

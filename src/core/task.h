@@ -49,18 +49,17 @@ struct np_task {
   np_scope *scope;     /* innermost scope in force */
   np_scope root;
   np_coro base;
-  uint64_t order;       /* by age */
+  uint64_t order : 52;   /* by age */
+  uint64_t refusals : 4; /* of memory, close together (limits.c) */
+  uint64_t streak : 8;   /* calls in a row that did not have to wait */
   int64_t memory;       /* bytes its slices took, less what was freed in them */
   uint32_t number;      /* N of task-N or callback-N */
   int slot;             /* in NP_SLOT_LIVE; 0: none */
   int thread_slot;      /* in NP_SLOT_THREADS */
   uint32_t cancel_pass; /* the pass that reached it last */
-  uint16_t nargs;       /* before it runs */
   uint32_t spent;       /* ticks of slices since its last wait, while
                            streak is NP_PREEMPTED or more */
-  uint16_t refusals;    /* of memory, close together (limits.c) */
-  uint8_t kind;         /* NP_TASK_PLAIN ... */
-  uint8_t streak;       /* calls in a row that did not have to wait */
+  uint16_t nargs;       /* of its function */
   bool begun : 1;       /* counts as alive */
   bool started : 1;     /* its thread has been resumed */
   bool ready : 1;       /* in the ready queue */
@@ -73,6 +72,7 @@ struct np_task {
   bool has_locals : 1;
   bool rests : 1;    /* the wait that it parks on is a rest */
   bool own_flag : 1; /* of the class of `own` */
+  uint8_t kind : 3;  /* NP_TASK_PLAIN ... */
   struct {           /* the wait of sleep, await and wait queues */
     np_wait wait;
     union {
