@@ -98,7 +98,7 @@ static int report_main(lua_State *L) {
   fflush(stdout);
   fprintf(stderr, "%s: %s\n", np_progname(&p->args), lua_tostring(L, -1));
   if (!traced) return 0;
-  np_task_extra(L, 2);
+  np_future_extra(L, 2);
   if (lua_rawgeti(L, -1, NP_EX_TRACE) == LUA_TSTRING)
     fprintf(stderr, "%s\n", lua_tostring(L, -1));
   return 0;

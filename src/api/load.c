@@ -161,7 +161,7 @@ int np_take_error(lua_State *L) {
   np_future_retrieved(L, task);
   lua_getiuservalue(L, task, NP_UV_VALUE);
   const char *message = luaL_tolstring(L, -1, NULL);
-  np_task_extra(L, task);
+  np_future_extra(L, task);
   const char *trace = lua_rawgeti(L, -1, NP_EX_TRACE) == LUA_TSTRING
                           ? lua_tostring(L, -1)
                           : NULL;

@@ -144,7 +144,7 @@ static void take_results(lua_State *L, int task, neap_outcome *o) {
   np_future_retrieved(L, task);
   lua_getiuservalue(L, task, NP_UV_VALUE);
   o->message = luaL_tolstring(L, -1, NULL);
-  np_task_extra(L, task);
+  np_future_extra(L, task);
   if (lua_rawgeti(L, -1, NP_EX_TRACE) == LUA_TSTRING)
     o->traceback = lua_tostring(L, -1);
 }

@@ -59,7 +59,7 @@ void np_task_note_origin(lua_State *L, np_host *h) {
   char origin[128];
   np_origin(h, origin, sizeof origin);
   if (!*origin) return;
-  np_task_extra(L, -1);
+  np_future_extra(L, -1);
   lua_pushstring(L, origin);
   lua_rawseti(L, -2, NP_EX_ORIGIN);
   lua_pop(L, 1);
@@ -67,7 +67,7 @@ void np_task_note_origin(lua_State *L, np_host *h) {
 
 /* spawned_at(task) -> where it was spawned, or nil */
 static int spawned_at(lua_State *L) {
-  np_task_extra(L, 1);
+  np_future_extra(L, 1);
   lua_rawgeti(L, -1, NP_EX_ORIGIN);
   return 1;
 }
@@ -104,7 +104,7 @@ static int pending_timers(lua_State *L) {
     lua_rawgeti(L, -1, i);
     np_task *t = lua_touserdata(L, -1);
     if (t && t != h->watchman && !t->begun && t->future.state == NP_PENDING) {
-      np_task_extra(L, 3);
+      np_future_extra(L, 3);
       if (lua_rawgeti(L, -1, NP_EX_ORIGIN) != LUA_TSTRING)
         lua_pushliteral(L, "");
       lua_rawseti(L, 1, t->number);

@@ -44,7 +44,7 @@ static void push_context(lua_State *L) {
   lua_pushvalue(L, -2);
   lua_setfield(L, -2, f->is_task ? "task" : "future");
   if (f->is_task) {
-    np_task_extra(L, -2);
+    np_future_extra(L, -2);
     lua_rawgeti(L, -1, NP_EX_TRACE);
     lua_setfield(L, -3, "traceback");
     lua_pop(L, 1);
@@ -75,6 +75,13 @@ static int man__gc(lua_State *L) {
   else
     man_report(L, m);
   return 0;
+}
+
+/* [.. ] -> [.. man] of the guarded future at idx. */
+static void push_man(lua_State *L, int idx) {
+  np_future_extra(L, idx);
+  lua_rawgeti(L, -1, NP_EX_CALLS);
+  lua_remove(L, -2);
 }
 
 static const luaL_Reg man_meta[] = {{"__gc", man__gc}, {NULL, NULL}};
@@ -110,7 +117,10 @@ void np_future_watch_failure(lua_State *L, int idx) {
   lua_pushvalue(L, -2);
   lua_rawsetp(L, -2, m);
   lua_pop(L, 1);
-  lua_setiuservalue(L, idx, NP_UV_CALLS);
+  np_future_extra(L, idx);
+  lua_insert(L, -2);
+  lua_rawseti(L, -2, NP_EX_CALLS);
+  lua_pop(L, 1);
   f->guarded = true;
   m->done = false;
   m->due = np_now(np_future_host(f)) + REPORT_AFTER;
@@ -122,7 +132,7 @@ void np_future_report_failure(lua_State *L, int idx) {
   np_future *f = lua_touserdata(L, idx);
   np_future_watch_failure(L, idx);
   if (!f->guarded) return;
-  lua_getiuservalue(L, idx, NP_UV_CALLS);
+  push_man(L, idx);
   man_report(L, lua_touserdata(L, -1));
   lua_pop(L, 1);
   f->retrieved = true;
@@ -134,7 +144,7 @@ void np_future_retrieved(lua_State *L, int idx) {
   f->retrieved = true;
   if (!f->guarded) return;
   f->guarded = false;
-  lua_getiuservalue(L, idx, NP_UV_CALLS);
+  push_man(L, idx);
   man_stop(lua_touserdata(L, -1));
   lua_pop(L, 1);
 }
@@ -181,7 +191,7 @@ void np_report(lua_State *L, np_host *h) {
   }
   lua_insert(L, -2);
   np_spawn(L, h, 1, NP_TASK_REPORT);
-  np_task_extra(L, -1);
+  np_future_extra(L, -1);
   lua_pushvalue(L, -3);
   lua_rawseti(L, -2, NP_EX_CONTEXT); /* in case the handler fails */
   lua_pop(L, 4);

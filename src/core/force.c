@@ -69,7 +69,7 @@ void np_task_kill(np_host *h, np_task *t) {
 static int note_trace(lua_State *L) {
   np_task *t = lua_touserdata(L, 1);
   np_task_push(L, np_task_host(t), t);
-  np_task_extra(L, -1);
+  np_future_extra(L, -1);
   np_trace_task(L, t);
   lua_rawseti(L, -2, NP_EX_TRACE);
   return 0;

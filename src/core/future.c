@@ -76,28 +76,6 @@ void np_future_end(np_future *f, int state, int nresults) {
 
 /* ---- ending ------------------------------------------------------------ */
 
-/* Schedules the done callbacks of the future at idx. */
-static void schedule_calls(lua_State *L, int idx) {
-  np_future *f = lua_touserdata(L, idx);
-  if (!f->has_calls) return;
-  luaL_checkstack(L, 8, NULL);
-  lua_getiuservalue(L, idx, NP_UV_CALLS); /* [fn, locals or false, ..] */
-  int list = lua_gettop(L), n = (int)lua_rawlen(L, list);
-  for (int i = 1; i < n; i += 2) {
-    lua_rawgeti(L, list, i);
-    lua_pushvalue(L, idx);
-    np_task *t = np_task_new(L, np_future_host(f), 1, NP_TASK_CALLBACK, 0);
-    lua_rawgeti(L, list, i + 1);
-    np_task_setlocals(L, -2);
-    np_task_begin(np_future_host(f), t);
-    lua_settop(L, list);
-  }
-  f->has_calls = false;
-  lua_pushnil(L);
-  lua_setiuservalue(L, idx, NP_UV_CALLS);
-  lua_pop(L, 1);
-}
-
 void np_future_succeed(lua_State *L, int idx, int n) {
   np_future *f = lua_touserdata(L, idx);
   if (n > 1) {
@@ -108,7 +86,7 @@ void np_future_succeed(lua_State *L, int idx, int n) {
   } else if (n == 0) {
     lua_pushnil(L);
   }
-  schedule_calls(L, idx);
+  if (f->has_calls) np_done_schedule(L, idx);
   lua_setiuservalue(L, idx, NP_UV_VALUE);
   np_future_end(f, NP_SUCCEEDED, n);
 }
@@ -120,7 +98,7 @@ void np_future_fail(lua_State *L, int idx) {
   const np_link *first = f->watchers;
   bool unwatched = !first || (f->outside && !np_list_linked(first));
   lua_pushvalue(L, -1);
-  schedule_calls(L, idx);
+  if (f->has_calls) np_done_schedule(L, idx);
   lua_setiuservalue(L, idx, NP_UV_VALUE);
   lua_pop(L, 1);
   np_future_end(f, cancelled ? NP_CANCELLED : NP_FAILED, 1);
@@ -262,14 +240,23 @@ np_future *np_checkfuture(lua_State *L, int arg) {
   return f;
 }
 
-/* The future that a method was called on. */
-static np_future *self_future(lua_State *L) {
+np_future *np_checkself_future(lua_State *L) {
   np_future *f = np_tofuture(L, np_gethost(L), 1);
   return f ? f : np_checkself(L);
 }
 
+void np_future_extra(lua_State *L, int idx) {
+  idx = lua_absindex(L, idx);
+  if (lua_getiuservalue(L, idx, NP_UV_EXTRA) == LUA_TTABLE) return;
+  np_future *f = lua_touserdata(L, idx);
+  lua_pop(L, 1);
+  lua_createtable(L, f->is_task ? NP_EX_LOCALS : NP_EX_CALLS, 0);
+  lua_pushvalue(L, -1);
+  lua_setiuservalue(L, idx, NP_UV_EXTRA);
+}
+
 np_future *np_future_new(lua_State *L, np_host *h) {
-  np_future *f = lua_newuserdatauv(L, sizeof *f, NP_FUTURE_UVS);
+  np_future *f = lua_newuserdatauv(L, sizeof *f, NP_UV_EXTRA);
   *f = (np_future){.tag = np_future_tag(h)};
   np_pushslot(L, h, NP_SLOT_FUTURE_MT);
   lua_setmetatable(L, -2);
@@ -295,14 +282,14 @@ static void check_open(lua_State *L, np_future *f) {
 }
 
 static int future_set_result(lua_State *L) {
-  np_future *f = self_future(L);
+  np_future *f = np_checkself_future(L);
   check_open(L, f);
   np_future_succeed(L, 1, lua_gettop(L) - 1);
   return 0;
 }
 
 static int future_set_error(lua_State *L) {
-  np_future *f = self_future(L);
+  np_future *f = np_checkself_future(L);
   if (lua_isnoneornil(L, 2)) return np_typeerror(L, 2, "error");
   check_open(L, f);
   lua_settop(L, 2);
@@ -311,7 +298,7 @@ static int future_set_error(lua_State *L) {
 }
 
 static int future_cancel(lua_State *L) {
-  np_future *f = self_future(L);
+  np_future *f = np_checkself_future(L);
   bool message = !lua_isnoneornil(L, 2);
   if (message) np_checkstring(L, 2, NULL);
   lua_settop(L, 2);
@@ -321,7 +308,7 @@ static int future_cancel(lua_State *L) {
   }
   if (f->is_task) {
     if (message) {
-      np_task_extra(L, 1);
+      np_future_extra(L, 1);
       lua_pushvalue(L, 2);
       lua_rawseti(L, -2, NP_EX_MESSAGE);
     }
@@ -339,12 +326,12 @@ static int future_cancel(lua_State *L) {
 }
 
 static int future_done(lua_State *L) {
-  lua_pushboolean(L, self_future(L)->state != NP_PENDING);
+  lua_pushboolean(L, np_checkself_future(L)->state != NP_PENDING);
   return 1;
 }
 
 static int future_cancelled(lua_State *L) {
-  lua_pushboolean(L, self_future(L)->state == NP_CANCELLED);
+  lua_pushboolean(L, np_checkself_future(L)->state == NP_CANCELLED);
   return 1;
 }
 
@@ -354,12 +341,12 @@ static void check_ended(lua_State *L, np_future *f) {
 }
 
 static int future_result(lua_State *L) {
-  check_ended(L, self_future(L));
+  check_ended(L, np_checkself_future(L));
   return np_future_results(L, 1);
 }
 
 static int future_error(lua_State *L) {
-  np_future *f = self_future(L);
+  np_future *f = np_checkself_future(L);
   check_ended(L, f);
   if (f->state == NP_CANCELLED) return np_future_results(L, 1);
   lua_pushnil(L);
@@ -369,75 +356,9 @@ static int future_error(lua_State *L) {
   return 1;
 }
 
-/* [.. ] -> [.. locals or false] of the running task. */
-static void push_locals(lua_State *L, np_host *h) {
-  if (h->current && h->current->has_locals) {
-    np_task_push(L, h, h->current);
-    np_task_extra(L, -1);
-    lua_rawgeti(L, -1, NP_EX_LOCALS);
-    lua_insert(L, -3);
-    lua_pop(L, 2);
-  } else {
-    lua_pushboolean(L, 0);
-  }
-}
-
-static int future_add_done_callback(lua_State *L) {
-  np_future *f = self_future(L);
-  np_checkfunction(L, 2);
-  lua_settop(L, 2);
-  if (f->state != NP_PENDING) { /* runs on the next turn */
-    lua_pushvalue(L, 1);
-    np_spawn(L, np_future_host(f), 1, NP_TASK_CALLBACK);
-    return 0;
-  }
-  if (!f->has_calls) {
-    lua_createtable(L, 2, 0);
-    lua_pushvalue(L, -1);
-    lua_setiuservalue(L, 1, NP_UV_CALLS);
-    f->has_calls = true;
-  } else {
-    lua_getiuservalue(L, 1, NP_UV_CALLS);
-  }
-  lua_Integer n = (lua_Integer)lua_rawlen(L, 3);
-  push_locals(L, np_future_host(f));
-  lua_rawseti(L, 3, n + 2); /* first: a hole is no harm if this raises */
-  lua_pushvalue(L, 2);
-  lua_rawseti(L, 3, n + 1);
-  return 0;
-}
-
-static int future_remove_done_callback(lua_State *L) {
-  np_future *f = self_future(L);
-  lua_Integer removed = 0, kept = 0;
-  lua_settop(L, 2);
-  if (f->has_calls) {
-    lua_getiuservalue(L, 1, NP_UV_CALLS);
-    lua_Integer n = (lua_Integer)lua_rawlen(L, 3);
-    for (lua_Integer i = 1; i < n; i += 2) {
-      lua_rawgeti(L, 3, i);
-      lua_rawgeti(L, 3, i + 1);
-      if (lua_rawequal(L, -2, 2)) {
-        removed++;
-        lua_pop(L, 2);
-        continue;
-      }
-      lua_rawseti(L, 3, kept + 2);
-      lua_rawseti(L, 3, kept + 1);
-      kept += 2;
-    }
-    for (lua_Integer i = n; i > kept; i--) {
-      lua_pushnil(L);
-      lua_rawseti(L, 3, i);
-    }
-  }
-  lua_pushinteger(L, removed);
-  return 1;
-}
-
 static int future__tostring(lua_State *L) {
   static const char *const text[] = {"pending", "done", "failed", "cancelled"};
-  lua_pushfstring(L, "Future: %s", text[self_future(L)->state]);
+  lua_pushfstring(L, "Future: %s", text[np_checkself_future(L)->state]);
   return 1;
 }
 
@@ -450,8 +371,8 @@ static const luaL_Reg future_methods[] = {
     {"cancelled", future_cancelled},
     {"result", future_result},
     {"error", future_error},
-    {"add_done_callback", future_add_done_callback},
-    {"remove_done_callback", future_remove_done_callback},
+    {"add_done_callback", np_done_add},
+    {"remove_done_callback", np_done_remove},
     {NULL, NULL},
 };
 

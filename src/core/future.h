@@ -27,11 +27,24 @@ enum { NP_PENDING, NP_SUCCEEDED, NP_FAILED, NP_CANCELLED };
 enum {
   NP_UV_VALUE = 1, /* the result, or a table of several, or the error; of a
                       task that has not begun: its function */
-  NP_UV_CALLS,     /* pending: a list of done callbacks; failed: its watch
-                      for being retrieved */
-  NP_FUTURE_UVS = NP_UV_CALLS,
-  NP_UV_EXTRA, /* tasks: nil or a table, see NP_EX_ below */
-  NP_UV_ARGS   /* tasks: the first argument; more follow */
+  NP_UV_EXTRA,     /* nil, or a table of what few futures have: NP_EX_ */
+  NP_UV_ARGS       /* tasks: the first argument; more follow */
+};
+
+/* Fields of the table in NP_UV_EXTRA, from NP_EX_NAME on those of tasks. */
+enum {
+  NP_EX_CALLS = 1, /* pending: a list of done callbacks; failed: the watchman
+                      of its failure */
+  NP_EX_NAME,
+  NP_EX_MESSAGE,   /* of task:cancel(message) */
+  NP_EX_TRACE,     /* traceback of the failure */
+  NP_EX_TRACE_ERR, /* the error it belongs to */
+  NP_EX_LOCALS,    /* values of task_local, never changed in place */
+  NP_EX_CONTEXT,   /* of an exception handler: what it was told of */
+  NP_EX_CAUSE,     /* traceback of the failed task that it awaited last */
+  NP_EX_CAUSE_ERR, /* and the error */
+  NP_EX_SPAWNED,   /* debug mode: traceback of its spawn */
+  NP_EX_ORIGIN,    /* where it was spawned, while the host traced */
 };
 
 struct np_future {
@@ -41,9 +54,9 @@ struct np_future {
   uint8_t state;     /* NP_PENDING ... */
   bool is_task : 1;
   bool retrieved : 1; /* somebody took the error */
-  bool has_calls : 1; /* NP_UV_CALLS holds done callbacks */
+  bool has_calls : 1; /* NP_EX_CALLS holds done callbacks */
   bool outside : 1;   /* a watcher is that of C code, which takes no error */
-  bool guarded : 1;   /* NP_UV_CALLS holds the watchman of its failure */
+  bool guarded : 1;   /* NP_EX_CALLS holds the watchman of its failure */
 };
 
 /* The tag is the address of the host, made odd: no other userdata begins with
@@ -60,6 +73,11 @@ np_future *np_future_new(lua_State *L, np_host *h);
 /* The Future or Task at idx, or NULL. Never raises. */
 np_future *np_tofuture(lua_State *L, np_host *h, int idx);
 np_future *np_checkfuture(lua_State *L, int arg);
+/* The one that a method was called on. */
+np_future *np_checkself_future(lua_State *L);
+
+/* [.. extra] The NP_UV_EXTRA table of the future at idx, made when missing. */
+void np_future_extra(lua_State *L, int idx);
 
 /* [.. v1 .. vn] -> [.. ]  Ends the pending future whose userdata is at `idx`:
  * watchers fire, callbacks are scheduled. May raise for want of memory, then
@@ -89,6 +107,12 @@ void np_future_report_failure(lua_State *L, int idx);
  * the loop, outside of any task. */
 void np_failures_report(np_host *h, bool all);
 void np_failure_open(lua_State *L, np_host *h);
+
+/* Schedules the done callbacks of the future at idx, which has_calls. */
+void np_done_schedule(lua_State *L, int idx);
+/* Future:add_done_callback, Future:remove_done_callback */
+int np_done_add(lua_State *L);
+int np_done_remove(lua_State *L);
 
 void np_watch_start(np_watch *w, np_future *f, bool (*fire)(np_watch *, int));
 void np_watch_stop(np_watch *w);

@@ -27,9 +27,9 @@ enum { FEW_ARGS = 8 }; /* for which a C function's stack has room anyway */
 /* The new task sees the values of task_local that its maker sees. */
 static void inherit_locals(lua_State *L, np_host *h, np_task *t) {
   np_task_push(L, h, h->current);
-  np_task_extra(L, -1);
+  np_future_extra(L, -1);
   lua_rawgeti(L, -1, NP_EX_LOCALS);
-  np_task_extra(L, -4); /* [task, parent, its extra, locals, extra] */
+  np_future_extra(L, -4); /* [task, parent, its extra, locals, extra] */
   lua_insert(L, -2);
   lua_rawseti(L, -2, NP_EX_LOCALS);
   lua_pop(L, 3);
@@ -160,14 +160,14 @@ static int end_slow(lua_State *L) {
   lua_pushfstring(L, "%s failed", lua_tostring(L, -1));
   lua_setfield(L, -3, "message");
   lua_pop(L, 1);
-  np_task_extra(L, 2);
+  np_future_extra(L, 2);
   lua_rawgeti(L, -1, NP_EX_TRACE);
   lua_setfield(L, -3, "traceback");
   lua_pop(L, 1);
   lua_pushboolean(L, t->kind == NP_TASK_HANDLER || t->kind == NP_TASK_GUEST);
   lua_setfield(L, -2, "handler");
   if (t->kind == NP_TASK_REPORT) {
-    np_task_extra(L, 2);
+    np_future_extra(L, 2);
     lua_rawgeti(L, -1, NP_EX_CONTEXT);
     lua_setfield(L, -3, "context");
     lua_pop(L, 1);

@@ -9,20 +9,6 @@
 #include "core/future.h"
 #include "core/scope.h"
 
-/* Fields of the table in NP_UV_EXTRA. */
-enum {
-  NP_EX_NAME = 1,
-  NP_EX_MESSAGE,   /* of task:cancel(message) */
-  NP_EX_TRACE,     /* traceback of the failure */
-  NP_EX_TRACE_ERR, /* the error it belongs to */
-  NP_EX_LOCALS,    /* values of task_local, never changed in place */
-  NP_EX_CONTEXT,   /* of an exception handler: what it was told of */
-  NP_EX_CAUSE,     /* traceback of the failed task that it awaited last */
-  NP_EX_CAUSE_ERR, /* and the error */
-  NP_EX_SPAWNED,   /* debug mode: traceback of its spawn */
-  NP_EX_ORIGIN,    /* where it was spawned, while the host traced */
-};
-
 /* What a failure of the task means. */
 enum {
   NP_TASK_PLAIN,    /* its future's: somebody may take it */
@@ -191,9 +177,6 @@ void np_task_name(lua_State *L, int idx); /* [..] -> [.. name] */
 void np_report(lua_State *L, np_host *h);
 /* The exception handler itself failed: the context goes to stderr. */
 void np_report_broken(lua_State *L, np_host *h);
-
-/* [.. extra] The NP_UV_EXTRA table of the task at idx, made when missing. */
-void np_task_extra(lua_State *L, int idx);
 
 void np_task_open(lua_State *L, np_host *h);
 

@@ -58,15 +58,6 @@ void np_task_describe(np_task *t, char *buf, size_t size) {
     snprintf(buf, size, "%s", w->cls->name);
 }
 
-void np_task_extra(lua_State *L, int idx) {
-  idx = lua_absindex(L, idx);
-  if (lua_getiuservalue(L, idx, NP_UV_EXTRA) == LUA_TTABLE) return;
-  lua_pop(L, 1);
-  lua_createtable(L, NP_EX_LOCALS, 0);
-  lua_pushvalue(L, -1);
-  lua_setiuservalue(L, idx, NP_UV_EXTRA);
-}
-
 void np_task_setlocals(lua_State *L, int idx) {
   np_task *t = lua_touserdata(L, idx);
   bool some = lua_istable(L, -1);
@@ -74,7 +65,7 @@ void np_task_setlocals(lua_State *L, int idx) {
     lua_pop(L, 1);
     return;
   }
-  np_task_extra(L, idx);
+  np_future_extra(L, idx);
   lua_insert(L, -2);
   lua_rawseti(L, -2, NP_EX_LOCALS);
   lua_pop(L, 1);
@@ -94,7 +85,7 @@ static int task_name(lua_State *L) {
 static int task_set_name(lua_State *L) {
   self_task(L);
   np_checkstring(L, 2, NULL);
-  np_task_extra(L, 1);
+  np_future_extra(L, 1);
   lua_pushvalue(L, 2);
   lua_tostring(L, -1);
   lua_rawseti(L, -2, NP_EX_NAME);
@@ -266,7 +257,7 @@ static int locals(lua_State *L) {
   lua_pushnil(L);
   if (!h->current || !h->current->has_locals) return 1;
   np_task_push(L, h, h->current);
-  np_task_extra(L, -1);
+  np_future_extra(L, -1);
   lua_rawgeti(L, -1, NP_EX_LOCALS);
   return 1;
 }

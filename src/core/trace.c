@@ -90,7 +90,7 @@ int np_msgh(lua_State *L) {
   if (!t || !t->slot || (code && strcmp(code, "CANCELLED") == 0)) return 1;
   luaL_checkstack(L, 10, NULL);
   np_task_push(L, h, t);
-  np_task_extra(L, 2);
+  np_future_extra(L, 2);
   lua_rawgeti(L, -1, NP_EX_TRACE_ERR);
   bool noted = lua_rawequal(L, -1, 1) && !lua_isnil(L, -1);
   lua_pop(L, 1);
@@ -117,7 +117,7 @@ void np_trace_awaited(lua_State *L, np_host *h, int idx) {
     const char *text = lua_tolstring(L, -1, &len);
     if (text) {
       np_task_push(L, h, h->current);
-      np_task_extra(L, -1);
+      np_future_extra(L, -1);
       lua_pushlstring(L, text, len < CAUSE_MAX ? len : CAUSE_MAX);
       if (len >= CAUSE_MAX) {
         lua_pushliteral(L, "\n\t...");
@@ -136,7 +136,7 @@ void np_trace_awaited(lua_State *L, np_host *h, int idx) {
 void np_trace_spawned(lua_State *L, int idx) {
   idx = lua_absindex(L, idx);
   luaL_checkstack(L, 8, NULL);
-  np_task_extra(L, idx);
+  np_future_extra(L, idx);
   np_trace_push(L, L, 1);
   lua_rawseti(L, -2, NP_EX_SPAWNED);
   lua_pop(L, 1);

@@ -220,7 +220,7 @@ static int pack_text(lua_State *L) {
 static int take_error(lua_State *L) {
   np_job *job = lua_touserdata(L, 1);
   lua_getiuservalue(L, 2, NP_UV_VALUE);
-  np_task_extra(L, 2);
+  np_future_extra(L, 2);
   lua_rawgeti(L, -1, NP_EX_TRACE);
   lua_replace(L, -2);
   add_trace(L);

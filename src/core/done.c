@@ -1,0 +1,110 @@
+/*
+ * done.c: the done callbacks of futures. They lie in a list, [function, the
+ * values of task_local where it was added or false, ...], in the future's
+ * extra table. At the end each runs in a task of its own.
+ */
+#include <lauxlib.h>
+
+#include "base/class.h"
+#include "core/task.h"
+
+/* [.. ] -> [.. list] of the future at idx, which has_calls. */
+static void push_list(lua_State *L, int idx) {
+  np_future_extra(L, idx);
+  lua_rawgeti(L, -1, NP_EX_CALLS);
+  lua_remove(L, -2);
+}
+
+/* [.. list or nil] -> [.. ] */
+static void set_list(lua_State *L, int idx) {
+  np_future_extra(L, idx);
+  lua_insert(L, -2);
+  lua_rawseti(L, -2, NP_EX_CALLS);
+  lua_pop(L, 1);
+}
+
+void np_done_schedule(lua_State *L, int idx) {
+  np_future *f = lua_touserdata(L, idx);
+  luaL_checkstack(L, 8, NULL);
+  push_list(L, idx);
+  int list = lua_gettop(L), n = (int)lua_rawlen(L, list);
+  for (int i = 1; i < n; i += 2) {
+    lua_rawgeti(L, list, i);
+    lua_pushvalue(L, idx);
+    np_task *t = np_task_new(L, np_future_host(f), 1, NP_TASK_CALLBACK, 0);
+    lua_rawgeti(L, list, i + 1);
+    np_task_setlocals(L, -2);
+    np_task_begin(np_future_host(f), t);
+    lua_settop(L, list);
+  }
+  f->has_calls = false;
+  lua_pushnil(L);
+  set_list(L, idx);
+  lua_pop(L, 1);
+}
+
+/* [.. ] -> [.. locals or false] of the running task. */
+static void push_locals(lua_State *L, np_host *h) {
+  if (h->current && h->current->has_locals) {
+    np_task_push(L, h, h->current);
+    np_future_extra(L, -1);
+    lua_rawgeti(L, -1, NP_EX_LOCALS);
+    lua_insert(L, -3);
+    lua_pop(L, 2);
+  } else {
+    lua_pushboolean(L, 0);
+  }
+}
+
+int np_done_add(lua_State *L) {
+  np_future *f = np_checkself_future(L);
+  np_checkfunction(L, 2);
+  lua_settop(L, 2);
+  if (f->state != NP_PENDING) { /* runs on the next turn */
+    lua_pushvalue(L, 1);
+    np_spawn(L, np_future_host(f), 1, NP_TASK_CALLBACK);
+    return 0;
+  }
+  if (!f->has_calls) {
+    lua_createtable(L, 2, 0);
+    lua_pushvalue(L, -1);
+    set_list(L, 1);
+    f->has_calls = true;
+  } else {
+    push_list(L, 1);
+  }
+  lua_Integer n = (lua_Integer)lua_rawlen(L, 3);
+  push_locals(L, np_future_host(f));
+  lua_rawseti(L, 3, n + 2); /* first: a hole is no harm if this raises */
+  lua_pushvalue(L, 2);
+  lua_rawseti(L, 3, n + 1);
+  return 0;
+}
+
+int np_done_remove(lua_State *L) {
+  np_future *f = np_checkself_future(L);
+  lua_Integer removed = 0, kept = 0;
+  lua_settop(L, 2);
+  if (f->has_calls) {
+    push_list(L, 1);
+    lua_Integer n = (lua_Integer)lua_rawlen(L, 3);
+    for (lua_Integer i = 1; i < n; i += 2) {
+      lua_rawgeti(L, 3, i);
+      lua_rawgeti(L, 3, i + 1);
+      if (lua_rawequal(L, -2, 2)) {
+        removed++;
+        lua_pop(L, 2);
+        continue;
+      }
+      lua_rawseti(L, 3, kept + 2);
+      lua_rawseti(L, 3, kept + 1);
+      kept += 2;
+    }
+    for (lua_Integer i = n; i > kept; i--) {
+      lua_pushnil(L);
+      lua_rawseti(L, 3, i);
+    }
+  }
+  lua_pushinteger(L, removed);
+  return 1;
+}
