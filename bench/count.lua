@@ -41,7 +41,7 @@ local OPERATIONS = {
   { "http_client", 500 },
   { "copy_lines", 20000 },
   { "read_file", 2000 },
-  { "process", 60 },
+  { "process", 240 },
 }
 
 -- Runs a shell command; its output without the last line end, or nil.
