@@ -26,14 +26,27 @@ end
 
 combine.start = start
 
+local function start_each(list, futures)
+  for i = 1, #list do
+    futures[i] = start(list[i])
+  end
+end
+
 --- The futures of a list; of one that `args.awaitables` found to be nothing else,
---- its copy.
+--- its copy. If a task is refused, those made for others do not begin.
 local function start_all(list, copy)
-  local futures = copy or {}
-  if not copy then
-    for i = 1, #list do
-      futures[i] = start(list[i])
+  if copy then
+    return copy
+  end
+  local futures = {}
+  local ok, err = pcall(start_each, list, futures)
+  if not ok then
+    for i, future in ipairs(futures) do
+      if future ~= list[i] then
+        future:cancel()
+      end
     end
+    error(err, 0)
   end
   return futures
 end
@@ -109,7 +122,8 @@ local function map_lane(state)
 end
 
 local function map_limited(list, fn, limit)
-  local state = { list = list, fn = fn, n = #list, next = 1, results = { n = #list } }
+  local n = #list
+  local state = { list = table.move(list, 1, n, 1, {}), fn = fn, n = n, next = 1, results = { n = n } }
   local lanes = {}
   for i = 1, limit do
     lanes[i] = function()
@@ -134,7 +148,8 @@ function combine.map(...)
     return map_limited(list, fn, options.limit)
   end
   local calls = {}
-  for i, item in ipairs(list) do
+  for i = 1, #list do
+    local item = list[i]
     calls[i] = function()
       return fn(item, i)
     end

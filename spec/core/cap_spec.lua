@@ -24,6 +24,25 @@ describe("a limit of tasks", function()
     assert.equal("", err)
   end)
 
+  it("lets gather and the like begin all or none", function()
+    local out, err = run("tasks = 4", [[
+      local mine = neap.spawn(neap.sleep, 0.01, "unharmed")
+      for _, name in ipairs { "gather", "wait", "as_completed", "race" } do
+        print(name, pcall(neap[name], { mine, print, print, print }))
+        neap.sleep(0)
+      end
+      print("map", pcall(neap.map, { 1, 2, 3 }, print))
+      print(neap.await(mine))
+    ]])
+
+    local expected = {}
+    for i, name in ipairs({ "gather", "wait", "as_completed", "race", "map" }) do
+      expected[i] = name .. "\tfalse\tLIMIT: more than 4 tasks at once\n"
+    end
+    assert.equal(table.concat(expected) .. "unharmed\n", out)
+    assert.equal("", err)
+  end)
+
   it("does not keep failures from being reported", function()
     local _, err = run("tasks = 2", [[
       neap.spawn(error, "lost", 0)

@@ -299,6 +299,33 @@ describe("neap.map", function()
     assert.same({ n = 3, [2] = 2 }, results)
   end)
 
+  for _, options in ipairs({ {}, { limit = 1 } }) do
+    local name = ", limit " .. tostring(options.limit)
+
+    it("takes the items up to the length of the list" .. name, function()
+      local places = {}
+
+      local results = neap.map({ 1, nil, 3 }, function(item, i)
+        table.insert(places, i)
+        return item
+      end, options)
+
+      assert.same({ n = 3, [1] = 1, [3] = 3 }, results)
+      assert.same({ 1, 2, 3 }, places)
+    end)
+
+    it("takes the items as they are at the call" .. name, function()
+      local list = { 1, 2, 3 }
+
+      local results = neap.map(list, function(item)
+        list[1], list[2], list[3] = "changed", "changed", "changed"
+        return item
+      end, options)
+
+      assert.same({ n = 3, 1, 2, 3 }, results)
+    end)
+  end
+
   it("gives { n = 0 } for the empty list", function()
     assert.same({ n = 0 }, neap.map({}, error))
     assert.same({ n = 0 }, neap.map({}, error, { limit = 2 }))
