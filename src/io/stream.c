@@ -288,12 +288,12 @@ static void on_linger(np_timer *t) {
   np_backlog *b = np_container_of(t, np_backlog, linger);
   np_stream *s = b->writer.base.stream;
   np_host *h = s->base.host;
-  size_t unsent = np_stream_unsent(s);
-  if (unsent < b->linger_unsent) b->linger_left = NP_STREAM_LINGER;
-  b->linger_unsent = unsent;
-  if (--b->linger_left == 0 ||
-      np_timer_start(h, t, np_now(h) + NP_SECOND) < 0) {
-    close_wire(s, unsent > 0);
+  size_t untaken = np_stream_untaken(s);
+  bool progress = untaken < b->linger_untaken;
+  b->linger_left = progress ? NP_STREAM_LINGER : b->linger_left - 1;
+  b->linger_untaken = untaken;
+  if (b->linger_left == 0 || np_timer_start(h, t, np_now(h) + NP_SECOND) < 0) {
+    close_wire(s, np_stream_unsent(s) > 0);
   }
 }
 
@@ -305,7 +305,7 @@ static bool start_linger(np_stream *s) {
   np_timer_stop(h, &b->linger);
   b->linger = (np_timer){.fire = on_linger};
   b->linger_left = NP_STREAM_LINGER;
-  b->linger_unsent = np_stream_unsent(s);
+  b->linger_untaken = np_stream_untaken(s);
   return np_timer_start(h, &b->linger, np_now(h) + NP_SECOND) == 0;
 }
 

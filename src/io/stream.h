@@ -51,12 +51,12 @@ typedef struct np_swaiter {
 /* What a stream needs from when something cannot be sent at once, or its close
  * has to wait: most never do. */
 typedef struct np_backlog {
-  np_buf sending;       /* under way: the wire reads it */
-  np_buf queued;        /* behind it */
-  np_swaiter writer;    /* the first writer that waits; others allocate */
-  np_timer linger;      /* ticks while closing */
-  size_t linger_unsent; /* at the last tick */
-  uint8_t linger_left;  /* ticks */
+  np_buf sending;        /* under way: the wire reads it */
+  np_buf queued;         /* behind it */
+  np_swaiter writer;     /* the first writer that waits; others allocate */
+  np_timer linger;       /* ticks while closing */
+  size_t linger_untaken; /* at the last tick */
+  uint8_t linger_left;   /* ticks */
 } np_backlog;
 
 #define NP_UNTIL_CLOSED SIZE_MAX /* a mark: woken when the wire has closed */
@@ -222,6 +222,11 @@ void np_stream_wake_all(np_stream *s, size_t unsent, int status);
 void np_stream_closing(np_stream *s);
 
 size_t np_stream_unsent(const np_stream *s);
+
+/* What the peer has not taken yet, for comparing: what is unsent, and what the
+ * system holds. That gives room only for much at a time, so what is unsent
+ * stays as it is while a slow peer takes bytes. */
+size_t np_stream_untaken(const np_stream *s);
 int np_stream_end_sending(np_stream *s);
 void np_stream_start(np_stream *s);
 

@@ -25,6 +25,11 @@ size_t np_stream_unsent(const np_stream *s) {
   return n;
 }
 
+size_t np_stream_untaken(const np_stream *s) {
+  const np_wire_class *cls = s->wire->cls;
+  return np_stream_unsent(s) + (cls->held ? cls->held(s->wire) : 0);
+}
+
 /* Empty ones are released, so that this is quick. */
 static bool is_idle(const np_stream *s) {
   const np_backlog *b = s->backlog;

@@ -144,6 +144,12 @@ static size_t uvwire_unsent(np_wire *wire) {
   return uv_stream_get_write_queue_size(&of_wire(wire)->uv.stream);
 }
 
+static size_t uvwire_held(np_wire *wire) {
+  int fd, n = 0;
+  int r = uv_fileno((uv_handle_t *)&of_wire(wire)->uv, &fd);
+  return r == 0 && ioctl(fd, TIOCOUTQ, &n) == 0 && n > 0 ? (size_t)n : 0;
+}
+
 static void on_shutdown(uv_shutdown_t *req, int status) {
   (void)req;
   (void)status;  // the peer is gone: reads and writes tell
@@ -241,6 +247,7 @@ static const np_wire_class wire_class = {
     .send_file = uvwire_send_file,
     .write = uvwire_write,
     .unsent = uvwire_unsent,
+    .held = uvwire_held,
     .shutdown = uvwire_shutdown,
     .start = uvwire_start,
     .stop = uvwire_stop,

@@ -73,6 +73,10 @@ typedef struct np_wire_class {
   /* How many bytes of the write under way are still unsent. */
   size_t (*unsent)(np_wire *w);
 
+  /* How much of what the system was given the peer's has not taken yet. It is
+   * for comparing: less than before is progress. NULL: that is not known. */
+  size_t (*held)(np_wire *w);
+
   /* Ends our direction; only while no write is under way. */
   int (*shutdown)(np_wire *w);
 

@@ -174,6 +174,7 @@ void np_tls_close_notify(np_tls *t);
 ssize_t np_tls_try_write(np_wire *wire, const uv_buf_t *bufs, unsigned n);
 int np_tls_write(np_wire *wire, const char *data, size_t n);
 size_t np_tls_unsent(np_wire *wire);
+size_t np_tls_held(np_wire *wire);
 int np_tls_shutdown(np_wire *wire);
 
 /* The methods of the BIO of a wire; NULL when memory is out. */

@@ -256,6 +256,11 @@ size_t np_tls_unsent(np_wire *wire) {
   return n;
 }
 
+size_t np_tls_held(np_wire *wire) {
+  np_wire *below = of_wire(wire)->below;
+  return below->cls->held ? below->cls->held(below) : 0;
+}
+
 int np_tls_shutdown(np_wire *wire) {
   np_tls *t = of_wire(wire);
   t->shut = true;

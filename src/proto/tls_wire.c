@@ -438,6 +438,7 @@ const np_wire_class np_tls_wire_class = {
     .try_write = np_tls_try_write,
     .write = np_tls_write,
     .unsent = np_tls_unsent,
+    .held = np_tls_held,
     .shutdown = np_tls_shutdown,
     .start = tls_start,
     .stop = tls_stop,
