@@ -232,6 +232,26 @@ describe("http.server connections", function()
     stop(server)
   end)
 
+  case.timed_sockets("that take little of an answer at a time get all of it", function()
+    local text = ("x"):rep(1024 * 1024)
+    local client, theirs = neap.net.pair()
+    local app = http.app():get("/", function() return text end)
+    local task = neap.spawn(serve_stream, app, theirs, { write_timeout = 10 })
+    client:write(request("/", { "Connection: close" }))
+
+    local got, data = 0, client:readuntil("\r\n\r\n") and ""
+    while data do
+      got = got + #data
+      neap.sleep(4)
+      data = client:read(32 * 1024)
+      settle()
+    end
+
+    assert.equal(#text, got)
+    client:close()
+    task:await()
+  end)
+
   it("beyond the limit are answered with 503", function()
     local server, connect = serve(hello(), { max_connections = 2 })
     local a <close> = connect()

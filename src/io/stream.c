@@ -67,6 +67,38 @@ static void on_timeout(np_timer *t) {
   np_stream_wake(np_container_of(t, np_swait, timer), UV_ETIMEDOUT);
 }
 
+static void on_tick(np_timer *t);
+
+static int start_timer(np_swait *w, void (*fire)(np_timer *t),
+                       lua_Number seconds) {
+  np_host *h = w->stream->base.host;
+  w->timer = (np_timer){.fire = fire};
+  return np_timer_start(h, &w->timer, np_deadline(h, seconds));
+}
+
+static int start_tick(np_swaiter *w) {
+  return start_timer(&w->base, on_tick,
+                     w->base.stream->timeout / NP_STREAM_TICKS);
+}
+
+/* A writer waits until the peer has taken nothing for as long as that. */
+static void on_tick(np_timer *t) {
+  np_swait *base = np_container_of(t, np_swait, timer);
+  np_swaiter *w = waiter_of(base);
+  size_t untaken = np_stream_untaken(base->stream);
+  w->ticks = untaken < w->untaken ? NP_STREAM_TICKS : w->ticks - 1;
+  w->untaken = untaken;
+  if (w->ticks == 0 || start_tick(w) < 0) np_stream_wake(base, UV_ETIMEDOUT);
+}
+
+static int start_timeout(np_swait *w) {
+  np_stream *s = w->stream;
+  if (!s->paced || !w->queued) return start_timer(w, on_timeout, s->timeout);
+  waiter_of(w)->untaken = np_stream_untaken(s);
+  waiter_of(w)->ticks = NP_STREAM_TICKS;
+  return start_tick(waiter_of(w));
+}
+
 int np_stream_park(lua_State *L, np_swait *w, const np_wait_class *cls) {
   np_stream *s = w->stream;
   np_host *h = s->base.host;
@@ -74,8 +106,7 @@ int np_stream_park(lua_State *L, np_swait *w, const np_wait_class *cls) {
   bool real = !is_for_end(w);
   if (s->wire->polls && real) np_checkreal(L, h, "a real socket");
   if (s->timeout < HUGE_VAL && real) {
-    w->timer = (np_timer){.fire = on_timeout};
-    int r = np_timer_start(h, &w->timer, np_deadline(h, s->timeout));
+    int r = start_timeout(w);
     if (r < 0) return np_stream_fail(L, s, r, what_of(w));
   }
   if (w->queued) np_list_append(&s->waiters, &waiter_of(w)->link);

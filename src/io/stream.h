@@ -27,6 +27,7 @@ enum {
   NP_STREAM_LIMIT = 64 * 1024, /* default longest line */
   NP_STREAM_HIGH = 64 * 1024,  /* high-water mark, both directions */
   NP_STREAM_LINGER = 5,        /* seconds without progress after close() */
+  NP_STREAM_TICKS = 4,         /* looks for progress in a paced timeout */
 };
 
 /* A task that waits on a stream: the reader or an np_swaiter. */
@@ -46,6 +47,8 @@ typedef struct np_swaiter {
   np_link link;     /* in s->waiters */
   const char *what; /* "write", "flush", ... */
   size_t mark;      /* woken when no more than this is unsent */
+  size_t untaken;   /* of a paced stream: at the last tick */
+  uint8_t ticks;    /* how many of them it still has */
 } np_swaiter;
 
 /* What a stream needs from when something cannot be sent at once, or its close
@@ -78,6 +81,8 @@ struct np_stream {
   bool wire_closing : 1; /* wire->close was called */
   bool full : 1;         /* the wire took less of a file than there was */
   bool lazy : 1;         /* the wire delivers only while a task waits */
+  bool paced : 1;        /* a write times out when the peer takes nothing, not
+                            when it takes long */
   lua_Number timeout;    /* of reads and writes, seconds; HUGE_VAL: none */
   np_swait reader;       /* the one task that may wait for bytes */
   np_backlog *backlog;   /* NULL: nothing was ever unsent */

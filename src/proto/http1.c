@@ -82,7 +82,9 @@ static int conn_close(lua_State *L) {
 /* detach(): the stream is somebody else's from now on, without our timeout. */
 static int conn_detach(lua_State *L) {
   np_http_conn *c = np_conn_self(L);
-  np_conn_stream(L, c)->timeout = HUGE_VAL;
+  np_stream *s = np_conn_stream(L, c);
+  s->timeout = HUGE_VAL;
+  s->paced = false;
   leave(c);
   return 0;
 }
@@ -386,6 +388,7 @@ static int group_accept(lua_State *L) {
   c->group = g;
   c->stream = lua_touserdata(L, 2);
   c->rests = rests;
+  if (c->stream->stream) c->stream->stream->paced = true;
   c->out = NP_OUT_IDLE;
   np_list_init(&c->link);
   np_list_append(&g->conns, &c->link);
