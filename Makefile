@@ -26,7 +26,8 @@ LUA := $(shell command -v lua5.4 || command -v lua54 || echo lua)
 WARNINGS   = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes
 C_FLAGS    = -std=c11 -D_GNU_SOURCE -DNP_VERSION='"$(VERSION)"' $(WARNINGS) \
              -DNP_MODULES='"$(PREFIX)/lib/lua/5.4/neap"' \
-             -fPIC -Isrc $(PKG_CFLAGS) $(CFLAGS) $(CPPFLAGS)
+             -fPIC -fno-plt -fno-semantic-interposition -Isrc \
+             $(PKG_CFLAGS) $(CFLAGS) $(CPPFLAGS)
 LIBS       = $(PKG_LIBS) -lm -lpthread
 CLANG_FORMAT = $(or $(shell command -v clang-format-14 2>/dev/null),clang-format)
 
@@ -65,7 +66,7 @@ test: ## install what is missing, build, and run the specs (SPEC=spec/sync)
 SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all
 asan: ## the same with ASan, UBSan and the leak check
 	@.ci/deps build test
-	+@$(AGAIN) $(BUILD)/neap.so
+	+@$(AGAIN) $(BUILD)/neap.so proto
 	+@$(AGAIN) specs-ready BUILD=$(BUILD)/asan LDFLAGS="$(SANITIZE)" \
 	  CFLAGS="-O1 -g -fno-omit-frame-pointer $(SANITIZE)"
 	@SPEC_TIMEOUT=$${SPEC_TIMEOUT:-2700} .ci/spec $(BUILD)/asan $(SPEC)
