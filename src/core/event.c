@@ -9,6 +9,7 @@
 
 #include "base/class.h"
 #include "core/open.h"
+#include "core/task.h"
 #include "core/waitq.h"
 
 typedef struct np_event {

@@ -15,6 +15,7 @@
 
 #include "base/class.h"
 #include "base/err.h"
+#include "core/task.h"
 #include "core/trace.h"
 
 /* ---- watchers ---------------------------------------------------------- */

@@ -14,6 +14,7 @@
 #include "base/class.h"
 #include "base/err.h"
 #include "core/open.h"
+#include "core/task.h"
 #include "core/waitq.h"
 
 typedef struct np_gate {

@@ -32,19 +32,7 @@ void np_loop_kick(np_host *h) {
   uv_idle_start(&h->idle, on_idle);
 }
 
-void np_ready(np_host *h, np_task *t) {
-  t->ready = true;
-  t->next_ready = NULL;
-  if (h->ready_head)
-    h->ready_tail->next_ready = t;
-  else
-    h->ready_head = t;
-  h->ready_tail = t;
-  h->nready++;
-  if (!h->draining && !h->polling) np_loop_kick(h);
-}
-
-static void unlink_after(np_host *h, np_task *before, np_task *t) {
+static inline void unlink_after(np_host *h, np_task *before, np_task *t) {
   if (before)
     before->next_ready = t->next_ready;
   else
@@ -70,15 +58,20 @@ static uint64_t next_random(np_host *h) {
   return h->shuffle_state = x;
 }
 
-static np_task *take_ready(np_host *h) {
+static np_task *take_any(np_host *h) {
   np_task *before = NULL, *t = h->ready_head;
-  if (h->shuffle) {
-    for (uint64_t i = next_random(h) % h->nready; i > 0; i--) {
-      before = t;
-      t = t->next_ready;
-    }
+  for (uint64_t i = next_random(h) % h->nready; i > 0; i--) {
+    before = t;
+    t = t->next_ready;
   }
   unlink_after(h, before, t);
+  return t;
+}
+
+static inline np_task *take_ready(np_host *h) {
+  if (h->shuffle) return take_any(h);
+  np_task *t = h->ready_head;
+  unlink_after(h, NULL, t);
   return t;
 }
 
@@ -90,7 +83,8 @@ static void note_turn(np_host *h, uint64_t ns) {
 }
 
 /* In debug mode: a task that holds the loop long is warned of. */
-static void resume_watched(np_host *h, np_task *t) {
+static void resume_watched(np_host *h) {
+  np_task *t = take_ready(h);
   char name[48];
   np_task_label(t, name, sizeof name);
   np_task_push(h->scratch, h, t); /* nothing frees it meanwhile */
@@ -110,7 +104,7 @@ static void drain(np_host *h) {
   h->draining = true;
   while (h->ready_head) {
     if (h->debug)
-      resume_watched(h, take_ready(h));
+      resume_watched(h);
     else
       np_task_resume(h, take_ready(h));
     if (++n == TURN_RESUMPTIONS) break;

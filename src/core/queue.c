@@ -19,6 +19,7 @@
 #include "base/class.h"
 #include "base/err.h"
 #include "core/open.h"
+#include "core/task.h"
 #include "core/waitq.h"
 
 typedef enum { FIRST, LAST, LEAST } np_queue_kind;

@@ -368,12 +368,6 @@ void np_task_resume(np_host *h, np_task *t) {
 
 /* ---- the one wait ------------------------------------------------------ */
 
-static inline bool canyield(lua_State *L, np_host *h) {
-  return h->current && L == h->running && h->chain_ok && lua_isyieldable(L);
-}
-
-bool np_canyield(lua_State *L, np_host *h) { return canyield(L, h); }
-
 np_task *np_checktask(lua_State *L, np_host *h) {
   if (!h->current) np_raise(L, "INVALID_STATE", "cannot wait outside a task");
   if (L != h->running)
@@ -406,9 +400,8 @@ static const np_wait_class cancelled_class = {.name = "a turn, being cancelled",
                                               .cancel = nothing_to_cancel,
                                               .finish = cancelled_finish};
 
-void np_checkwait(lua_State *L, np_host *h) {
-  np_task *t = canyield(L, h) ? h->current : np_checkyield(L, h);
-  if (t->scope == &t->root && !t->root.cancelled) return;
+void np_checkwait_closely(lua_State *L, np_host *h) {
+  np_task *t = np_checkyield(L, h);
   np_scope *cause = np_scope_cause(h, t);
   if (!cause) return;
   if (!cause->raised) np_scope_raise(L, h, t);
@@ -428,10 +421,11 @@ static int park_k(lua_State *L, int status, lua_KContext ctx) {
   return w->cls->finish(L, w);
 }
 
-int np_park(lua_State *L, np_host *h, np_wait *w, const np_wait_class *cls) {
+static inline int park(lua_State *L, np_host *h, np_wait *w,
+                       const np_wait_class *cls, np_task *waiter) {
   np_task *t = h->current;
   w->cls = cls;
-  w->task = t->ready ? NP_WOKEN : t;
+  w->task = waiter;
   t->wait = w;
   t->leaf = L;
   t->cancel_sent = false;
@@ -440,10 +434,14 @@ int np_park(lua_State *L, np_host *h, np_wait *w, const np_wait_class *cls) {
   return lua_yieldk(L, 0, (lua_KContext)t, park_k);
 }
 
+int np_park(lua_State *L, np_host *h, np_wait *w, const np_wait_class *cls) {
+  return park(L, h, w, cls, h->current->ready ? NP_WOKEN : h->current);
+}
+
 int np_park_ready(lua_State *L, np_host *h, np_wait *w,
                   const np_wait_class *cls) {
   np_ready(h, h->current);
-  return np_park(L, h, w, cls);
+  return park(L, h, w, cls, NP_WOKEN);
 }
 
 int np_settle(lua_State *L, np_host *h, np_wait *w, const np_wait_class *cls) {

@@ -7,6 +7,7 @@
 #define NP_TASK_H
 
 #include "core/future.h"
+#include "core/loop.h"
 #include "core/scope.h"
 
 /* What a failure of the task means. */
@@ -108,7 +109,17 @@ void np_callback_cancel(np_host *h, np_task *t);
 bool np_task_cancel(np_host *h, np_task *t);
 
 /* Puts a parked or new task at the end of the ready queue. Plain. */
-void np_ready(np_host *h, np_task *t);
+static inline void np_ready(np_host *h, np_task *t) {
+  t->ready = true;
+  t->next_ready = NULL;
+  if (h->ready_head)
+    h->ready_tail->next_ready = t;
+  else
+    h->ready_head = t;
+  h->ready_tail = t;
+  h->nready++;
+  if (!h->draining && !h->polling) np_loop_kick(h);
+}
 /* Takes it out of the ready queue, wherever it is in it. */
 void np_unready(np_host *h, np_task *t);
 
@@ -157,8 +168,26 @@ void np_task_unpin(np_host *h, np_task *t);
 np_task *np_checkyield(lua_State *L, np_host *h);
 /* Raises where there is no task to run in; does not ask for a yield. */
 np_task *np_checktask(lua_State *L, np_host *h);
-/* np_checkyield as a question. */
-bool np_canyield(lua_State *L, np_host *h);
+/* np_checkyield as a question. `running` is NULL where there is no task. */
+static inline bool np_canyield(lua_State *L, np_host *h) {
+  return L == h->running && h->chain_ok && lua_isyieldable(L);
+}
+
+/* What np_checkwait does but seldom. */
+void np_checkwait_closely(lua_State *L, np_host *h);
+
+/*
+ * Raises where the running task may not wait: outside a task, where Lua cannot
+ * yield, under a foreign lua_resume, or in a cancelled scope (CANCELLED; each
+ * repeated one costs a turn of the loop). Every function that may wait calls
+ * it before it starts or changes anything, also when it would not have to
+ * wait. **raises**, **waits**
+ */
+static inline void np_checkwait(lua_State *L, np_host *h) {
+  const np_task *t = h->current;
+  if (np_canyield(L, h) && t->scope == &t->root && !t->root.cancelled) return;
+  np_checkwait_closely(L, h);
+}
 
 /* "ready", "running", "waiting" or "done". */
 const char *np_task_status(np_task *t);

@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "core/loop.h"
 #include "core/open.h"
+#include "core/task.h"
 #include "core/trace.h"
 
 /* ---- names and descriptions -------------------------------------------- */

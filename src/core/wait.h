@@ -3,7 +3,8 @@
  * where it belongs (the reader slot of a stream, the task itself for sleep),
  * so waiting allocates nothing. Four functions carry every wait:
  *
- *   np_checkwait  raises where this task may not wait now; before anything starts
+ *   np_checkwait  (task.h) raises where this task may not wait now; before
+ *                 anything starts
  *   np_park       parks the running task on a wait; the only place that yields
  *   np_wake       makes the parked task ready; never runs Lua; first wake wins
  *   np_interrupt  (scope.c) undoes the wait of a task that is being cancelled
@@ -58,15 +59,6 @@ struct np_wait {
 
 /* In np_wait.task: woken or undone, but what waits has not run again yet. */
 #define NP_WOKEN ((np_task *)1)
-
-/*
- * Raises where the running task may not wait: outside a task, where Lua cannot
- * yield, under a foreign lua_resume, or in a cancelled scope (CANCELLED; each
- * repeated one costs a turn of the loop). Every function that may wait calls
- * it before it starts or changes anything, also when it would not have to
- * wait. **raises**, **waits**
- */
-void np_checkwait(lua_State *L, np_host *h);
 
 /* Parks the running task; use as `return np_park(...)`. The userdata that `w`
  * lives in must be on the caller's Lua stack. **waits** */

@@ -13,6 +13,7 @@
 #include "base/class.h"
 #include "base/err.h"
 #include "core/open.h"
+#include "core/task.h"
 
 /* The stack of a parked task. */
 enum { SELF = 1, WHAT, TICKET, PARKED_TOP = TICKET };

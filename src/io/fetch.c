@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "core/task.h"
 #include "io/fs.h"
 #include "io/fsbeneath.h"
 #include "io/incore.h"

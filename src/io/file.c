@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "core/task.h"
 #include "core/warn.h"
 
 /* ---- requests ---------------------------------------------------------- */

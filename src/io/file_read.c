@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "core/task.h"
 #include "io/file.h"
 
 enum { CHUNK_MAX = 8 << 20 };

@@ -14,6 +14,7 @@
 
 #include "base/class.h"
 #include "base/err.h"
+#include "core/task.h"
 #include "io/file.h"
 #include "io/fs.h"
 #include "io/fsbeneath.h"

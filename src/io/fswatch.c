@@ -13,6 +13,7 @@
 
 #include "base/class.h"
 #include "base/err.h"
+#include "core/task.h"
 #include "core/warn.h"
 #include "io/fs.h"
 #include "io/handle.h"

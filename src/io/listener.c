@@ -21,6 +21,7 @@
 #include "base/addr.h"
 #include "base/class.h"
 #include "base/err.h"
+#include "core/task.h"
 #include "core/warn.h"
 #include "io/handle.h"
 #include "io/stream.h"

@@ -11,6 +11,7 @@
 
 #include "base/class.h"
 #include "base/err.h"
+#include "core/task.h"
 #include "io/listener.h"
 #include "io/sockfile.h"
 #include "io/stream.h"

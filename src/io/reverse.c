@@ -10,6 +10,7 @@
 #include "base/addr.h"
 #include "base/class.h"
 #include "base/err.h"
+#include "core/task.h"
 #include "io/handle.h"
 
 enum { IP = 1 }; /* stack slot */

@@ -13,6 +13,7 @@
 
 #include "base/class.h"
 #include "base/err.h"
+#include "core/task.h"
 #include "io/handle.h"
 
 enum { PENDING_MAX = 256 };

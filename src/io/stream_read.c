@@ -11,6 +11,7 @@
  * parked reader's rule needs; the rules that have a limit end before they need
  * more than that.
  */
+#include "core/task.h"
 #include "io/stream.h"
 
 #include <string.h>

@@ -8,6 +8,7 @@
  * and a write that is cancelled or times out has only stopped waiting. A
  * writer waits while more than s->high bytes are unsent.
  */
+#include "core/task.h"
 #include "io/stream.h"
 
 #include "base/err.h"

@@ -9,6 +9,7 @@
 
 #include "base/addr.h"
 #include "base/err.h"
+#include "core/task.h"
 #include "io/bufpool.h"
 #include "io/udp.h"
 

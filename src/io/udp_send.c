@@ -8,6 +8,7 @@
 
 #include "base/addr.h"
 #include "base/err.h"
+#include "core/task.h"
 #include "core/waitq.h"
 #include "io/udp.h"
 

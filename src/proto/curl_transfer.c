@@ -25,6 +25,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "core/task.h"
 #include "core/timer.h"
 #include "proto/curl.h"
 

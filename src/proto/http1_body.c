@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "core/task.h"
 #include "core/timer.h"
 #include "io/bufpool.h"
 #include "proto/http1.h"

@@ -7,6 +7,7 @@
  */
 #include <assert.h>
 
+#include "core/task.h"
 #include "io/fetch.h"
 #include "proto/http1.h"
 

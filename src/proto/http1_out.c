@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "base/err.h"
+#include "core/task.h"
 #include "core/timer.h"
 #include "proto/http1.h"
 

@@ -13,6 +13,7 @@
 #include <stdio.h>
 
 #include "base/err.h"
+#include "core/task.h"
 #include "io/bufpool.h"
 
 int luaopen_neap_proto_tls(lua_State *L);
