@@ -25,9 +25,8 @@ LUA := $(shell command -v lua5.4 || command -v lua54 || echo lua)
 
 WARNINGS   = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes
 C_FLAGS    = -std=c11 -D_GNU_SOURCE -DNP_VERSION='"$(VERSION)"' $(WARNINGS) \
-             -DNP_MODULES='"$(PREFIX)/lib/lua/5.4/neap"' \
-             -fPIC -fno-plt -fno-semantic-interposition -Isrc \
-             $(PKG_CFLAGS) $(CFLAGS) $(CPPFLAGS)
+             -DNP_MODULES='"$(PREFIX)/lib/lua/5.4/neap"' -fPIC -fno-plt \
+             -fno-semantic-interposition -Isrc $(PKG_CFLAGS) $(CFLAGS) $(CPPFLAGS)
 LIBS       = $(PKG_LIBS) -lm -lpthread
 CLANG_FORMAT = $(or $(shell command -v clang-format-14 2>/dev/null),clang-format)
 
