@@ -117,6 +117,42 @@ describe("a scope that a suspended generator is in", function()
     assert.is_true(sleeping:cancelled())
   end)
 
+  timed("ends when its coroutine is closed, also where a handler enters another scope", function()
+    local inner
+    local co = coroutine.create(function()
+      neap.timeout(10, function()
+        local _ <close> = setmetatable({}, {
+          __close = function() inner = neap.timeout(5, function() return "entered" end) end,
+        })
+        coroutine.yield()
+      end)
+    end)
+    coroutine.resume(co)
+
+    assert.is_true(coroutine.close(co))
+
+    assert.equal("entered", inner)
+    expect.code("TIMEOUT", neap.timeout, 1, neap.sleep, 100)
+  end)
+
+  timed("is none of the consumer's once a handler has entered it", function()
+    local task = neap.spawn(function()
+      local co = coroutine.create(function()
+        local _ <close> = setmetatable({}, { __close = function() neap.timeout(5, type, 1) end })
+        coroutine.yield()
+      end)
+      coroutine.resume(co)
+      coroutine.close(co)
+      neap.sleep(100)
+    end)
+    neap.sleep(1)
+
+    task:cancel()
+    neap.sleep(0)
+
+    assert.is_true(task:cancelled())
+  end)
+
   timed("ends when its coroutine is closed, and its group's children are cancelled", function()
     local sleeping
     local co = coroutine.create(function()

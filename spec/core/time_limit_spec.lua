@@ -31,6 +31,22 @@ describe("a limit of time", function()
     end)
   end
 
+  it("ends a task in a coroutine whose <close> handler enters a scope", function()
+    local out, err, code = run(0.05, [[
+      local function spin()
+        local _ <close> = setmetatable({}, { __close = function() neap.timeout(5, print, "closed") end })
+        while true do end
+      end
+      local task = neap.spawn(function() coroutine.wrap(neap.timeout)(10, spin) end)
+      print((pcall(neap.await, task)))
+      print(neap.error_code(select(2, pcall(neap.timeout, 0.001, neap.sleep, 10))))
+    ]])
+
+    assert.equal("closed\nfalse\nTIMEOUT\n", out)
+    assert.equal("", err)
+    assert.equal(0, code)
+  end)
+
   it("says at which line of the script the task was", function()
     local out = run(0.05, [[
       local function spin()

@@ -135,19 +135,24 @@ static int co_resume(lua_State *L) {
   return resume_results(L, resume_first(L, h, co, lua_gettop(L) - 1));
 }
 
+int np_coro_close(np_host *h, lua_State *co) {
+  np_coro *c = np_getcoro(h, co);
+  h->running = co;
+  if (c && !c->task) np_coro_enter(h, c);
+  int status = np_closethread(co);
+  c = np_getcoro(h, co); /* a handler may have made it */
+  if (c && !c->base) np_coro_leave(h, c);
+  return status;
+}
+
 /* Closes co with its handlers told that they cannot wait. */
 static int close_inside(lua_State *L, np_host *h, lua_State *co) {
+  if (!h->current || L != h->running) return np_closethread(co);
   bool chain_ok = h->chain_ok;
-  bool inside = h->current && L == h->running;
-  if (inside) {
-    h->running = co;
-    h->chain_ok = false;
-  }
-  int status = np_closethread(co);
-  if (inside) {
-    h->running = L;
-    h->chain_ok = chain_ok;
-  }
+  h->chain_ok = false;
+  int status = np_coro_close(h, co);
+  h->running = L;
+  h->chain_ok = chain_ok;
   return status;
 }
 

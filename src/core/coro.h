@@ -10,6 +10,10 @@
  * where Lua has it, else lua_resetthread. Returns its status. */
 int np_closethread(lua_State *co);
 
+/* The same for one inside the current task, which then runs: its scopes are in
+ * force while its handlers run. The caller sets `running` afterwards. */
+int np_coro_close(np_host *h, lua_State *co);
+
 /* Marks a coroutine as one that a wait passed through, or not any more. */
 void np_coro_setparked(np_host *h, lua_State *co, bool parked);
 

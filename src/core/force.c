@@ -30,11 +30,8 @@ static void close_chain(np_host *h, np_task *t) {
     co = co == t->leaf ? NULL : lua_tothread(co, -1);
   }
   while (n-- > 0) {
-    h->running = chain[n];
     np_coro_setparked(h, chain[n], false);
-    np_coro *c = np_getcoro(h, chain[n]);
-    if (c && !c->base) np_coro_leave(h, c);
-    np_closethread(chain[n]);
+    np_coro_close(h, chain[n]);
   }
 }
 
