@@ -136,6 +136,21 @@ describe("the handle of a callback", function()
     assert.is_true(handle:cancelled())
   end)
 
+  timed("lets go of the function", function()
+    local functions = setmetatable({}, { __mode = "k" })
+    for _ = 1, 20 do
+      neap.await(neap.spawn(type, 1))
+      local value = {}
+      functions[value] = true
+      loop.call_later(1, function() return value end):cancel()
+    end
+
+    collectgarbage()
+    collectgarbage()
+
+    assert.is_nil(next(functions))
+  end)
+
   timed("cancels a timed callback", function()
     local ran = false
     local handle = loop.call_later(1, function() ran = true end)

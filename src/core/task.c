@@ -110,6 +110,7 @@ np_task *np_spawn(lua_State *L, np_host *h, int nargs, int kind) {
 
 void np_task_discard(np_host *h, np_task *t) {
   if (t->slot == 0) return;
+  if (t->co) np_give_thread(h, t);
   np_drop_slot(h, t->slot);
   t->slot = 0;
 }
@@ -213,7 +214,7 @@ static void task_end(np_host *h, np_task *t, lua_State *from, int n) {
     }
   }
   if (t->kind == NP_TASK_GUEST) h->on_guest_end(t);
-  if (t->co) np_give_thread(h, t);
+  if (t->co) np_give_thread(h, t); /* also where it is pinned */
   if (!t->pinned) np_task_discard(h, t);
   count_out(h, t);
 }
