@@ -43,6 +43,24 @@ describe("a limit of tasks", function()
     assert.equal("", err)
   end)
 
+  it("does not keep a future from ending, nor any of its callbacks from running", function()
+    local out, err = run("tasks = 3", [[
+      for name, finish in pairs { set_result = "value", set_error = "error", cancel = "message" } do
+        local future, ran = neap.future(), 0
+        for _ = 1, 8 do
+          future:add_done_callback(function(ended) ran = ran + (ended:done() and 1 or 100) end)
+        end
+        future[name](future, finish)
+        neap.sleep(0)
+        pcall(future.result, future)
+        print(ran)
+      end
+    ]])
+
+    assert.equal(("8\n"):rep(3), out)
+    assert.equal("", err)
+  end)
+
   it("does not keep failures from being reported", function()
     local _, err = run("tasks = 2", [[
       neap.spawn(error, "lost", 0)

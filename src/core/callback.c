@@ -148,6 +148,7 @@ static const np_class handle_class = {"Handle", handle_methods, handle_meta};
 static np_handle_ud *new_handle(lua_State *L, np_host *h) {
   int nargs = lua_gettop(L) - 2;
   size_t extra = sizeof(np_callback) - sizeof(np_task);
+  np_limits_checkcount(L, h);
   np_handle_ud *hd = lua_newuserdatauv(L, sizeof *hd, 1);
   *hd = (np_handle_ud){0};
   np_pushslot(L, h, NP_SLOT_HANDLE_MT);

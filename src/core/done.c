@@ -23,24 +23,51 @@ static void set_list(lua_State *L, int idx) {
   lua_pop(L, 1);
 }
 
+/* In a protected call: [future, calls, tasks] makes a task for each. */
+static int make_tasks(lua_State *L) {
+  enum { FUTURE = 1, CALLS, TASKS };
+  np_host *h = np_future_host(lua_touserdata(L, FUTURE));
+  lua_Integer n = (lua_Integer)lua_rawlen(L, CALLS);
+  for (lua_Integer i = 1; i < n; i += 2) {
+    lua_rawgeti(L, CALLS, i);
+    lua_pushvalue(L, FUTURE);
+    np_task_new(L, h, 1, NP_TASK_CALLBACK, 0);
+    lua_pushvalue(L, -1);
+    lua_rawseti(L, TASKS, i / 2 + 1); /* has room */
+    lua_rawgeti(L, CALLS, i + 1);
+    np_task_setlocals(L, -2);
+    lua_settop(L, TASKS);
+  }
+  return 0;
+}
+
+/* All or none: where a task cannot be made, the future does not end. */
 void np_done_schedule(lua_State *L, int idx) {
   np_future *f = lua_touserdata(L, idx);
+  np_host *h = np_future_host(f);
   luaL_checkstack(L, 8, NULL);
   push_list(L, idx);
-  int list = lua_gettop(L), n = (int)lua_rawlen(L, list);
-  for (int i = 1; i < n; i += 2) {
-    lua_rawgeti(L, list, i);
-    lua_pushvalue(L, idx);
-    np_task *t = np_task_new(L, np_future_host(f), 1, NP_TASK_CALLBACK, 0);
-    lua_rawgeti(L, list, i + 1);
-    np_task_setlocals(L, -2);
-    np_task_begin(np_future_host(f), t);
-    lua_settop(L, list);
+  int n = (int)lua_rawlen(L, -1) / 2;
+  lua_createtable(L, n, 0);
+  int tasks = lua_gettop(L);
+  lua_pushcfunction(L, make_tasks);
+  lua_pushvalue(L, idx);
+  lua_pushvalue(L, tasks - 1);
+  lua_pushvalue(L, tasks);
+  bool made = lua_pcall(L, 3, 0, 0) == LUA_OK;
+  for (int i = 1; i <= n && lua_rawgeti(L, tasks, i) != LUA_TNIL; i++) {
+    if (made)
+      np_task_begin(h, lua_touserdata(L, -1));
+    else
+      np_task_discard(h, lua_touserdata(L, -1));
+    lua_settop(L, tasks + !made);
   }
+  lua_settop(L, tasks + !made);
+  if (!made) lua_error(L);
   f->has_calls = false;
   lua_pushnil(L);
-  set_list(L, idx);
-  lua_pop(L, 1);
+  set_list(L, idx); /* the table is there: nothing is allocated */
+  lua_settop(L, tasks - 2);
 }
 
 /* [.. ] -> [.. locals or false] of the running task. */

@@ -66,7 +66,7 @@ struct np_host {
 
   /* what scripts may take, and what stops them: limits.c, hook.c */
   np_limits limits;
-  bool limited; /* np_limits_checkspawn has something to look at */
+  bool limited; /* of tasks or memory: a spawn has to look */
   np_guard guard;
 
   /* the ready queue and its turns: loop.c */

@@ -115,10 +115,14 @@ bool np_limits_full(np_host *h) {
   return limit > 0 && is_full(h, 0, limit + reserve(h));
 }
 
+void np_limits_checkcount(lua_State *L, np_host *h) {
+  uint32_t most = h->limits.tasks;
+  if (most > 0 && h->current && h->ntasks >= most)
+    np_raise(L, "LIMIT", "more than %I tasks at once", (LUAI_UACINT)most);
+}
+
 void np_limits_checkspawn(lua_State *L, np_host *h) {
   const np_limits *l = &h->limits;
-  if (l->tasks > 0 && h->ntasks >= l->tasks)
-    np_raise(L, "LIMIT", "more than %I tasks at once", (LUAI_UACINT)l->tasks);
   if (l->memory > 0 && is_full(h, h->nready * (size_t)THREAD, l->memory)) {
     lua_pushliteral(L, "not enough memory");
     lua_error(L);

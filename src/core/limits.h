@@ -38,8 +38,9 @@ int np_limits_set(np_host *h, const np_limits *limits);
  * asks again. C (guard.in_c) meets it in callbacks, too. */
 bool np_limits_refuse(np_host *h, const void *block, size_t more);
 
-/* Raises LIMIT where the host has as many tasks as it may, and what Lua raises
- * where there is no memory for another one. */
+/* In a task: raises LIMIT where the host has as many tasks as it may. */
+void np_limits_checkcount(lua_State *L, np_host *h);
+/* Raises what Lua raises where there is no memory for another one. */
 void np_limits_checkspawn(lua_State *L, np_host *h);
 
 /* Whether the host should not even start a task, for want of memory. */

@@ -99,6 +99,7 @@ void np_task_begin(np_host *h, np_task *t) {
 
 np_task *np_spawn_sized(lua_State *L, np_host *h, int nargs, int kind,
                         size_t extra) {
+  if (h->limited && kind != NP_TASK_REPORT) np_limits_checkcount(L, h);
   np_task *t = np_task_new(L, h, nargs, kind, extra);
   np_task_begin(h, t);
   return t;
