@@ -425,6 +425,19 @@ describe("neap.as_completed", function()
       cancel(list)
     end)
 
+    timed("raises TIMEOUT also if another task has asked at that moment", function()
+      local iterator
+      local other = neap.spawn(function()
+        neap.sleep(1)
+        return expect.code("BUSY", iterator)
+      end)
+      neap.sleep(0)
+      iterator = neap.as_completed({ neap.future() }, { timeout = 1 })
+
+      expect.code("TIMEOUT", iterator)
+      neap.await(other)
+    end)
+
     timed("of 0 gives what has ended already", function()
       local list = sleepers(1, 100)
       neap.sleep(2)

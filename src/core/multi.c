@@ -38,10 +38,10 @@ struct np_multi {
   int first_error; /* index, 0: none */
   bool failed;     /* one of them has */
   wait_mode mode;
-  bool flow;  /* cancelling the waiter cancels the members */
-  bool late;  /* the deadline has passed */
-  bool cut;   /* the waiter had been cancelled when it joined the members */
-  int *order; /* indices in the order they ended; behind the members */
+  bool flow;   /* cancelling the waiter cancels the members */
+  bool late;   /* the deadline has passed */
+  bool cut;    /* the waiter had been cancelled when it joined the members */
+  int *order;  /* indices in the order they ended; behind the members */
   np_member members[];
 };
 
@@ -153,13 +153,14 @@ static int multi_wait(lua_State *L) {
   static const char *const modes[] = {"all", "first", "first_error",
                                       "first_failure", NULL};
   np_multi *m = np_checkself(L);
-  m->mode = (wait_mode)luaL_checkoption(L, 2, NULL, modes);
-  m->flow = lua_toboolean(L, 3);
-  m->late = m->cut = false;
+  wait_mode mode = (wait_mode)luaL_checkoption(L, 2, NULL, modes);
   uint64_t deadline = (uint64_t)luaL_optinteger(L, 4, -1);
   np_checkwait(L, m->host);
   if (np_wait_busy(&m->wait))
     return np_raise(L, "BUSY", "another task waits already");
+  m->mode = mode;
+  m->flow = lua_toboolean(L, 3);
+  m->late = m->cut = false;
   lua_settop(L, 1);
   if (satisfied(m)) {
     lua_pushboolean(L, 1);
