@@ -223,6 +223,21 @@ describe("cancelling a task that awaits a task", function()
       assert.equal("unharmed", child:result())
     end)
 
+    for name in pairs(ways) do
+      timed("cancels that task when both waits are undone in the same turn, the other being " .. name, function()
+        local child = neap.spawn(neap.sleep, 100)
+        local tasks = { neap.spawn(ways[name], child), neap.spawn(neap.await, child) }
+        settle()
+
+        tasks[1]:cancel()
+        tasks[2]:cancel()
+        settle()
+
+        assert.is_true(child:cancelled())
+        assert.is_true(tasks[1]:done() and tasks[2]:done())
+      end)
+    end
+
     timed("cancels that task when the other wait was undone before", function()
       local child = neap.spawn(neap.sleep, 100)
       local first, second = neap.spawn(neap.await, child), neap.spawn(neap.await, child)

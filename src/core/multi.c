@@ -41,6 +41,7 @@ struct np_multi {
   bool flow;   /* cancelling the waiter cancels the members */
   bool late;   /* the deadline has passed */
   bool cut;    /* the waiter had been cancelled when it joined the members */
+  bool undone; /* the wait was, and the members are still watched */
   int *order;  /* indices in the order they ended; behind the members */
   np_member members[];
 };
@@ -67,7 +68,7 @@ static void note_end(np_multi *m, int index, const np_future *f) {
 static bool on_member(np_watch *w, int event) {
   np_member *member = np_container_of(w, np_member, watch);
   np_multi *m = member->multi;
-  if (event == NP_ASK) return np_wait_busy(&m->wait);
+  if (event == NP_ASK) return np_wait_busy(&m->wait) && !m->undone;
   int index = (int)(member - m->members) + 1;
   m->pending--;
   note_end(m, index, w->future);
@@ -104,7 +105,7 @@ static void multi_describe(np_wait *w, char *buf, size_t size) {
 static bool multi_cancel(np_wait *w) {
   np_multi *m = multi_of(w);
   np_timer_stop(m->host, &m->timer);
-  if (!m->flow) return true;
+  if (!m->flow) return m->undone = true;
   m->mode = WAIT_ALL;
   return flow(m);
 }
@@ -160,7 +161,7 @@ static int multi_wait(lua_State *L) {
     return np_raise(L, "BUSY", "another task waits already");
   m->mode = mode;
   m->flow = lua_toboolean(L, 3);
-  m->late = m->cut = false;
+  m->late = m->cut = m->undone = false;
   lua_settop(L, 1);
   if (satisfied(m)) {
     lua_pushboolean(L, 1);
@@ -188,7 +189,7 @@ static int multi_join(lua_State *L) {
   lua_settop(L, 1);
   m->mode = WAIT_ALL;
   m->flow = true;
-  m->late = false;
+  m->late = m->undone = false;
   np_pass_begin(m->host, t);
   flow(m);
   np_pass_end(m->host);
