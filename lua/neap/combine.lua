@@ -240,6 +240,18 @@ function combine.race(...)
   return first:result()
 end
 
+--- Waits for a member until a deadline: whether it has ended. Where the wait is
+--- refused, as it is at the limit of timers, nobody else may look after the
+--- member: it is cancelled and waited for.
+local function wait_until(member, deadline)
+  local ok, ended = pcall(member.wait, member, "all", true, deadline)
+  if not ok then
+    member:join()
+    error(ended, 0)
+  end
+  return ended
+end
+
 --- Returns the results of an awaitable. Past the deadline it is cancelled and
 --- waited for, and `TIMEOUT` is raised; if it returns results all the same they
 --- stand, and if it raises another error, that is raised.
@@ -254,7 +266,7 @@ function combine.wait_for(...)
   local future = start(awaitable)
   local member <close> = multi({ future })
   local late = seconds <= 0 and not future:done()
-  if late or not member:wait("all", true, deadline_in(seconds)) then
+  if late or not wait_until(member, deadline_in(seconds)) then
     member:join()
     if not future:done() or future:cancelled() then
       raise_timeout(seconds)

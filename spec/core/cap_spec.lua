@@ -86,6 +86,30 @@ describe("a limit of timers", function()
     assert.equal(("false\tLIMIT: more than 2 timers at once\n"):rep(3) .. "true\tagain\n", out)
     assert.equal("", err)
   end)
+
+  it("cancels what wait_for would have waited for", function()
+    local out, err = run("timers = 1", [[
+      local other, gate = neap.spawn(neap.sleep, 10), neap.future()
+      local function fn()
+        print("begun")
+      end
+      local task = neap.spawn(function()
+        local ok, failure = pcall(neap.await, gate)
+        neap.shield(neap.sleep, 0)
+        print("ended", failure.code)
+        error(failure, 0)
+      end)
+      neap.sleep(0)
+      print(pcall(neap.wait_for, fn, 1))
+      print(pcall(neap.wait_for, task, 1))
+      print(task:done(), #neap.tasks())
+      other:cancel()
+    ]])
+
+    local refused = "false\tLIMIT: more than 1 timers at once\n"
+    assert.equal(refused .. "ended\tCANCELLED\n" .. refused .. "true\t2\n", out)
+    assert.equal("", err)
+  end)
 end)
 
 describe("a limit of handles", function()
