@@ -30,7 +30,7 @@ local function serve(app, opts)
   end
   local function guest()
     for _, task in ipairs(neap.tasks()) do
-      if not before[task] and tostring(task:waiting_on()):find("^%a+ read") then
+      if not before[task] and tostring(task:waiting_on()):find("next request", 1, true) then
         return task
       end
     end
@@ -75,6 +75,19 @@ describe("http.server's idle connection", function()
       assert.equal(task, guest())
     end
     assert.equal(1, server:connections())
+    stop(server)
+  end)
+
+  it("waits for the next request, in a dump too", function()
+    local server, connect, guest = serve(hello())
+    local stream <close> = connect()
+    ask(stream, "/")
+    for _ = 1, 2 do
+      local what = "tcp next request 127.0.0.1:" .. stream:sockname().port
+      assert.equal(what, guest():waiting_on())
+      assert.is_truthy(neap.dump():find(": waiting on " .. what, 1, true))
+      rest(guest)
+    end
     stop(server)
   end)
 

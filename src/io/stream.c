@@ -32,7 +32,9 @@ static np_swaiter *waiter_of(np_swait *w) {
 }
 
 static const char *what_of(np_swait *w) {
-  return w->queued ? waiter_of(w)->what : "read";
+  if (w->queued) return waiter_of(w)->what;
+  const char *what = w->stream->op ? w->stream->op->what : NULL;
+  return what ? what : "read";
 }
 
 static bool is_for_end(np_swait *w) {

@@ -135,8 +135,9 @@ struct np_read_op {
    * np_stream_read_finish. */
   const np_wait_class *cls;
 
-  bool bounded; /* NP_READ_LIMIT is about s->want, not about s->limit */
-  bool rests;   /* after np_task_rest: where it has to wait, the task rests */
+  const char *what; /* a task waits for; NULL: "read" */
+  bool bounded;     /* NP_READ_LIMIT is about s->want, not about s->limit */
+  bool rests; /* after np_task_rest: where it has to wait, the task rests */
 };
 
 extern const np_wait_class np_stream_read_class;

@@ -255,10 +255,14 @@ static const np_wait_class head_class = {
     .finish = head_finish,
 };
 
+/* What an idle connection waits for. */
+static const char idle_what[] = "next request";
+
 static const np_read_op op_head = {rule_head, take_head, end_head, &head_class,
                                    .bounded = true};
-static const np_read_op op_first = {rule_first, take_first, end_head,
-                                    &head_class, .bounded = true};
+static const np_read_op op_first = {rule_first,        take_first,
+                                    end_head,          &head_class,
+                                    .what = idle_what, .bounded = true};
 
 static int read_whole(lua_State *L, np_http_conn *c, np_stream *s) {
   s->timeout = c->group->header_timeout;
@@ -280,14 +284,14 @@ static int rest_finish(lua_State *L, np_wait *wait) {
 }
 
 static const np_wait_class rest_class = {
-    .name = "next request",
+    .name = idle_what,
     .describe = np_stream_describe,
     .cancel = head_cancel,
     .finish = rest_finish,
 };
 
 static const np_read_op op_rest = {
-    .rule = rule_first, .cls = &rest_class, .rests = true};
+    .rule = rule_first, .cls = &rest_class, .what = idle_what, .rests = true};
 
 /* rest(fn): see above. Without a wait: true where there is something to read,
  * false where the connection does not rest. **waits** */
