@@ -457,6 +457,31 @@ describe("http files over", function()
 end)
 
 describe("http file answers", function()
+  it("is read to its end where it says that it has no bytes", function()
+    local app = http.app():static("/proc", "/proc", { follow = true })
+    app:get("/version", function() return { file = "/proc/version" } end)
+    app:get("/large", function() return { file = "/proc/self/pagemap" } end)
+    local version = assert(fs.read_file("/proc/version"))
+    for _, path in ipairs({ "/version", "/proc/version" }) do
+      for _, fields in ipairs({ {}, { "Range: bytes=0-3" }, { "If-None-Match: *" } }) do
+        local got = get(app, path, fields)
+        assert.equal(200, got.status)
+        assert.equal(version, got.body)
+        assert.is_nil(got.fields.etag)
+        assert.is_nil(got.fields["accept-ranges"])
+      end
+      local head = answer(app, request("HEAD " .. path))
+      assert.equal(tostring(#version), head.fields["content-length"])
+      assert.equal("", head.body)
+    end
+    local failure
+    neap.loop.set_exception_handler(function(context) failure = context.error end)
+    local got = get(app, "/large")
+    neap.loop.set_exception_handler(nil)
+    assert.equal(500, got.status)
+    assert.equal("a file without a size has more than 1048576 bytes", failure)
+  end)
+
   it("have the type of the name, or a given one, and a name to save it under", with_files(function(dir)
     local app = http.app()
     app:get("/a", function() return { file = dir / "www/a.txt" } end)

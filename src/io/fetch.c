@@ -28,7 +28,7 @@ struct np_fetch {
   np_fsop_place place;
   bool wants_text;
   struct stat st;
-  int64_t limit; /* files of at most so many bytes are read */
+  int64_t limit; /* files of 1 to so many bytes are read */
   int64_t at;    /* of what is in `data` */
   size_t want;   /* how much a thread is to read there */
   size_t size, capacity;
@@ -104,7 +104,8 @@ static int read_all(np_fetch *f) {
 
 static int look(np_fetch *f) {
   if (fstat(f->fd, &f->st) < 0) return np_fsop_errno();
-  f->wants_text = S_ISREG(f->st.st_mode) && f->st.st_size <= f->limit;
+  f->wants_text =
+      S_ISREG(f->st.st_mode) && f->st.st_size > 0 && f->st.st_size <= f->limit;
   if (f->wants_text) f->want = (size_t)f->st.st_size;
   return 0;
 }
@@ -284,7 +285,8 @@ enum { ROOT = 1, PATH, LIMIT, QUICK };
 /* fetch(root | nil, path, limit, quick): the file at a path beneath a
  * directory, or at any path, which is to be closed; its size, when it was
  * changed in ns, and whether others of the directory may be fetched quickly.
- * One of at most `limit` bytes has been read. For what is no file false and
+ * One of 1 to `limit` bytes has been read, of one without a size it is not known
+ * whether there is something in it. For what is no file false and
  * "directory" or "other"; or nil and an error. **waits** */
 static int fs_fetch(lua_State *L) {
   const char *root = lua_isnil(L, ROOT) ? NULL : np_checkpath(L, ROOT);

@@ -709,7 +709,7 @@ function Request:is(kind) end
 ---@field html? string  text/html
 ---@field json? any  a value for JSON; an empty table is an object, unless its metatable has `__jsontype = "array"`
 ---@field body? string  bytes; application/octet-stream unless the headers say otherwise
----@field file? string  the path of a file
+---@field file? string  the path of a file. One that says it has no bytes, as those of `/proc` do, is read to its end, 1 MiB at most
 ---@field stream? async fun(write: async fun(data: string): true?, neap.Error?)  the body, piece by piece
 ---@field events? async fun(send: async fun(event: string|table): true?, neap.Error?)  server-sent events; a table has `event`, `id`, `retry`, `data`
 ---@field trailers? table  fields behind a stream, or a function that returns them

@@ -23,6 +23,8 @@ local TURN = 1024 * 1024
 local WHOLE = 64 * 1024
 -- Larger ones are not compressed: that would take long, for each client anew.
 local MAX_PACKED = 16 * 1024 * 1024
+-- Bytes that a file may have that says it is empty: it is sent from memory.
+local MAX_UNSIZED = 1024 * 1024
 
 -- Errors that mean that there is no such file, or none for this client.
 local missing = {
@@ -216,6 +218,17 @@ local function tag_of(fetched)
   return ('"%x-%x"'):format(fetched.size, fetched.mtime)
 end
 
+--- The Content-Type and the fields of a file, besides its tag and its time.
+local function plain_fields_of(context, res)
+  if res.max_age then
+    res.headers:set("Cache-Control", ("public, max-age=%d"):format(res.max_age))
+  end
+  if res.filename then
+    res.headers:set("Content-Disposition", file.disposition(res.filename))
+  end
+  return answer.wire_fields(context.conn, res, mime.of(res.filename or res.file))
+end
+
 --- The Content-Type and the fields of a file, of which a handler may have given
 --- the tag. Its tag and its time are returned too.
 local function fields_of(context, res, fetched)
@@ -227,13 +240,7 @@ local function fields_of(context, res, fetched)
     headers:remove("accept-ranges")
   end
   tag = tag or tag_of(fetched)
-  if res.max_age then
-    headers:set("Cache-Control", ("public, max-age=%d"):format(res.max_age))
-  end
-  if res.filename then
-    headers:set("Content-Disposition", file.disposition(res.filename))
-  end
-  local kind, list = answer.wire_fields(context.conn, res, mime.of(res.filename or res.file))
+  local kind, list = plain_fields_of(context, res)
   local n = #list
   list[n + 1], list[n + 2] = "ETag", tag
   list[n + 3], list[n + 4] = "Last-Modified", http1.date(seconds)
@@ -258,8 +265,36 @@ local function send_ranges(context, res, fetched, list, kind, ranges)
   return send_range(context, res, source, list, kind, ranges[1][1], ranges[1][2])
 end
 
+--- What is in a file that says it is empty, as those of /proc do.
+local function read_unsized(source)
+  local list, size = {}, 0
+  repeat
+    local text = assert(source:read(size, WHOLE))
+    list[#list + 1], size = text, size + #text
+    if size > MAX_UNSIZED then
+      error(("a file without a size has more than %d bytes"):format(MAX_UNSIZED), 0)
+    end
+  until #text < WHOLE
+  return table.concat(list)
+end
+
+--- Sends what was read of such a file: it has no tag and no ranges, since it may
+--- be another text each time.
+local function send_unsized(context, res, text)
+  local kind, list = plain_fields_of(context, res)
+  if context.server._compress and compress.is_worth(kind) and #text >= 1024 then
+    text = compress.text(context.req, res, kind, list, text)
+  end
+  context.sent = #text
+  return context.conn:respond(res.status, kind, text, list)
+end
+
 local function send_fetched(context, res, fetched)
   local req, size = context.req, fetched.size
+  local text = size == 0 and read_unsized(fetched.source) or ""
+  if text ~= "" then
+    return send_unsized(context, res, text)
+  end
   local kind, list, tag, seconds = fields_of(context, res, fetched)
   if res.status ~= 200 or not conditions.are_in(req) then
     return send_range(context, res, fetched.source, list, kind, 0, size - 1)
