@@ -458,6 +458,73 @@ describe("the option ping_interval", function()
     raises("TIMEOUT", neap.timeout, 3600, stream.read, stream)
   end)
 
+  local MUCH = ("x"):rep(100000)
+
+  --- Sends until that fails; when, and the error.
+  local function send_all(ws)
+    local ok, err
+    repeat
+      ok, err = ws:send(MUCH)
+    until not ok
+    return neap.loop.time(), err
+  end
+
+  timed("ends the connection with one who sends and takes nothing in twice that", function()
+    local ws, stream, _ <close> = support.raw(false, { ping_interval = 10, ping_timeout = 5 })
+    local talker = neap.spawn(function()
+      repeat
+        neap.sleep(3)
+      until not stream:write(frame(PONG, "x"))
+    end)
+    local start = neap.loop.time()
+    local at, err = send_all(ws)
+    assert.equal("TIMEOUT", err.code)
+    assert.equal(err, select(2, ws:receive()))
+    assert.equal(1006, ws.close_code)
+    assert.is_true(math.abs(at - start - 20) < 0.001, at - start)
+    ws:wait_closed()
+    talker:cancel()
+  end)
+
+  timed("ends it also where nobody receives what it sends", function()
+    local ws, stream, _ <close> = support.raw(false, { ping_interval = 10, ping_timeout = 5 })
+    for _ = 1, 20 do
+      stream:write(frame(0x81, "x"))
+    end
+    assert.equal("TIMEOUT", select(2, send_all(ws)).code)
+    ws:wait_closed()
+  end)
+
+  timed("ends it where that one only asks for pongs", function()
+    local ws, stream, _ <close> = support.raw(false, { ping_interval = 10, ping_timeout = 5 })
+    local ping = frame(0x89, ("x"):rep(125))
+    local asking = neap.spawn(function()
+      while stream:write(ping) do
+      end
+    end)
+    assert.equal("TIMEOUT", select(2, ws:receive()).code)
+    ws:wait_closed()
+    asking:cancel()
+  end)
+
+  timed("leaves one alone who takes little at a time, without an answer meanwhile", function()
+    local ws, stream, _ <close> = support.raw(false, { ping_interval = 10, ping_timeout = 5 })
+    local got = 0
+    local reader = neap.spawn(function()
+      while got < 9 * #MUCH do
+        neap.sleep(1)
+        got = got + #stream:read(30000)
+      end
+    end)
+    local start = neap.loop.time()
+    assert(ws:send(MUCH:rep(10)))
+    assert.is_true(neap.loop.time() - start > 25)
+    assert.is_nil(ws.close_code)
+    reader:cancel()
+    ws:wait_closed() -- now it takes nothing
+    assert.equal(1006, ws.close_code)
+  end)
+
   timed("keeps two ends of ours together for days", function()
     local server, client, _ <close> = support.pair()
     neap.sleep(3 * 24 * 3600)

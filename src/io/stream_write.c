@@ -351,6 +351,14 @@ static int core_stream_unsent(lua_State *L) {
   return 1;
 }
 
+/* stream_untaken(s): bytes that the peer's system does not have yet, as far as
+ * ours knows. */
+static int core_stream_untaken(lua_State *L) {
+  np_stream *s = np_stream_check(L, 1);
+  lua_pushinteger(L, s->wire ? (lua_Integer)np_stream_untaken(s) : 0);
+  return 1;
+}
+
 /* stream_drain(s, mark): waits until at most `mark` bytes are unsent. */
 static int core_stream_drain(lua_State *L) {
   np_stream *s = np_stream_check(L, 1);
@@ -360,9 +368,18 @@ static int core_stream_drain(lua_State *L) {
   return wait_sent(L, s, "write", mark);
 }
 
+/* stream_pace(s): from now on a write times out when the peer has taken nothing
+ * for as long as that, instead of after so long. */
+static int core_stream_pace(lua_State *L) {
+  np_stream_check(L, 1)->paced = true;
+  return 0;
+}
+
 const luaL_Reg np_stream_write_core[] = {
+    {"stream_pace", core_stream_pace},
     {"stream_send", core_stream_send},
     {"stream_unsent", core_stream_unsent},
+    {"stream_untaken", core_stream_untaken},
     {"stream_drain", core_stream_drain},
     {NULL, NULL},
 };

@@ -55,14 +55,9 @@ local function pack(self_link, message, kind)
   return packed and frame_of(self_link.codec, kind, packed, true)
 end
 
---- What a write that ran in a protected call comes to. One that took longer
---- than pings may is waited for on: the reader sees to it that a peer which is
---- gone does not keep us. Where the connection ends under a write that waits,
---- the stream raises `CLOSED`.
+--- What a write that has failed, or of packed bytes, comes to. Where the
+--- connection ends under a write that waits, the stream raises `CLOSED`.
 local function written(self_link, done, ok, err)
-  while done and not ok and err.code == "TIMEOUT" do
-    done, ok, err = pcall(self_link.stream.write, self_link.stream, "")
-  end
   if done and ok then
     if self_link.packer then
       self_link.packer:sent()
@@ -77,8 +72,7 @@ local function written(self_link, done, ok, err)
 end
 
 local function write(self_link, frame)
-  local stream = self_link.stream
-  local done, ok, err = pcall(stream.write, stream, frame)
+  local done, ok, err = link.write(self_link, frame)
   if done and ok and not self_link.packer then
     return true
   end

@@ -45,7 +45,9 @@ local next_frame = proto.codec(false, 0, 0, false).next
 ---@field refused boolean?  the peer broke the rules
 ---@field broken boolean?  nothing can be sent any more
 ---@field going_away boolean?  we closed with 1001
----@field silent boolean?  a ping was sent because nothing came
+---@field sent integer  bytes that were written, without pings
+---@field silent integer?  how many the peer had taken, since a ping was sent because nothing came
+---@field asked integer?  how many were written before that ping
 ---@field started boolean?
 ---@field task neap.Task  the reader
 
@@ -75,6 +77,42 @@ end
 local function broke(self, err)
   self.broken = true
   set_end(self, "theirs", ABNORMAL, "", err)
+end
+
+--- Ends a connection on which nothing can be sent.
+local function give_up(self)
+  if not self.ended then
+    broke(self, errors.new("TIMEOUT", "websocket: the peer takes nothing"))
+    self.task:cancel()
+  end
+end
+
+local function timed_out(done, ok, err)
+  return done and not ok and err.code == "TIMEOUT"
+end
+
+--- A write in a protected call. Where the peer takes nothing for as long as it
+--- may be silent, it is waited for once more, as an answer to a ping is, and then
+--- the connection ends: also where the peer goes on to send, or nobody reads what
+--- it sends.
+---@async
+---@return boolean done
+---@return any ok  or what was raised
+---@return neap.Error? err
+function link.write(self, data)
+  local stream = self.stream
+  local write = stream.write
+  self.sent = self.sent + #data
+  local done, ok, err = pcall(write, stream, data)
+  if done and ok then
+    return true, true
+  elseif timed_out(done, ok, err) then
+    done, ok, err = pcall(write, stream, "")
+    if timed_out(done, ok, err) then
+      give_up(self)
+    end
+  end
+  return done, ok, err
 end
 
 -- ---- the inbox -----------------------------------------------------------------
@@ -184,7 +222,10 @@ end
 
 function handlers.ping(self, payload)
   if not self.ended then
-    self.stream:write(self.codec:frame("pong", payload))
+    local done, failure = link.write(self, self.codec:frame("pong", payload))
+    if not done then
+      error(failure, 0)
+    end
   end
 end
 
@@ -233,26 +274,30 @@ end
 
 -- ---- reading -------------------------------------------------------------------
 
---- Nothing came for a while: a ping, or the end if one was sent before.
+--- Nothing came for a while: a ping, or the end if one was sent before. One that
+--- is still on its way behind bytes that the peer takes cannot be answered yet.
 local function on_silence(self)
-  if self.silent then
+  local taken = self.sent - core.stream_untaken(self.stream)
+  if not self.silent then
+    self.silent, self.asked = taken, self.sent
+    self.stream:timeout(self.options.ping_timeout)
+    self.stream:write(self.codec:frame("ping", ""))
+  elseif self.silent < self.asked and taken > self.silent then
+    self.silent = taken
+  else
     broke(self, errors.new("TIMEOUT", "websocket: the peer does not answer pings"))
     return true
   end
-  self.silent = true
-  self.stream:timeout(self.options.ping_timeout)
-  self.stream:write(self.codec:frame("ping", ""))
 end
 
 local function on_sound(self)
-  self.silent = false
+  self.silent = nil
   self.stream:timeout(self.options.ping_interval)
 end
 
 --- A message for somebody who waits for it, which most are, is handed over right
 --- here.
 local function read_all(self)
-  self.stream:timeout(self.options.ping_interval or nil)
   while true do
     local data, err = self.stream:read()
     if data then
@@ -395,8 +440,11 @@ function link.new(stream, options, pack)
     head = 1,
     tail = 1,
     held = 0,
+    sent = 0,
     receivers = core.waitq(),
   }
+  core.stream_pace(stream)
+  stream:timeout(options.ping_interval or nil)
   self.task = core.spawn(run, self)
   self.task:set_daemon(true)
   return self
