@@ -318,6 +318,78 @@ describe("cancelling a task that awaits a task", function()
       pcall(second.error, second)
     end)
 
+    --- A task in a block whose child runs `wait(block)`.
+    local function with_child(wait)
+      local block, child
+      block = neap.spawn(function()
+        neap.task_group(function(group)
+          child = group:spawn(function() wait(block) end)
+          neap.sleep(1)
+        end)
+      end)
+      neap.sleep(0)
+      return block, child
+    end
+
+    local waits = {
+      await = neap.await,
+      gather = function(task) neap.gather({ task, neap.future() }) end,
+      race = function(task) neap.race({ task, function() neap.sleep(math.huge) end }) end,
+      wait = function(task) neap.wait({ task }) end,
+      wait_for = function(task) neap.wait_for(task, 1000) end,
+      ["a task between"] = function(task) neap.await(neap.spawn(neap.await, task)) end,
+      ["a group between"] = function(task)
+        neap.task_group(function(group) group:spawn(neap.await, task) end)
+      end,
+    }
+    for name, wait in pairs(waits) do
+      for when, seconds in pairs({ ["in its body"] = 0, ["leaving it"] = 2 }) do
+        local at = (" of a block that is %s, by %s"):format(when, name)
+
+        timed("ends the child" .. at, function()
+          local block, child = with_child(wait)
+          neap.sleep(seconds)
+
+          child:cancel()
+          neap.sleep(1)
+
+          assert.is_true(child:cancelled())
+          assert.is_true(block:done())
+        end)
+
+        timed("ends the block and the child" .. at, function()
+          local block, child = with_child(wait)
+          neap.sleep(seconds)
+
+          block:cancel()
+          neap.sleep(1)
+
+          assert.is_true(block:cancelled())
+          assert.is_true(child:cancelled())
+        end)
+      end
+    end
+
+    for when, seconds in pairs({ ["in its body"] = 5, ["leaving it"] = 0 }) do
+      timed("spares a block that is " .. when .. " and cancels the one that waits for it", function()
+        local block
+        block = neap.spawn(function()
+          neap.task_group(function(group)
+            group:spawn(neap.await, block)
+            group:spawn(function()
+              neap.sleep(1)
+              error("failed", 0)
+            end)
+            neap.sleep(seconds)
+          end)
+        end)
+        neap.sleep(2)
+
+        assert.is_true(block:done())
+        assert.equal("failed", block:error())
+      end)
+    end
+
     it("ends the waiter of a task that cancels its own waiter", function()
       local parent, after
       local child = neap.spawn(function()

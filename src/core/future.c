@@ -54,7 +54,7 @@ bool np_watch_flow(np_watch *w) {
   np_future *f = w->future;
   np_host *h = np_future_host(f);
   np_task *t = (np_task *)f;
-  bool cycle = f->is_task && h->passing && t->cancel_pass == h->cancel_pass;
+  bool cycle = f->is_task && np_inpass(h, t);
   if (f->is_task && !cycle && !others_wait(w)) {
     np_task_cancel(h, t);
     return false;

@@ -43,14 +43,25 @@ typedef struct np_child {
   np_group *group;
 } np_child;
 
-static void cancel_children(np_group *g) {
+/* The task whose block it is, as long as it is in it; NULL: not known. */
+static np_task *owner_of(np_group *g) {
+  if (np_waiter(&g->wait)) return np_waiter(&g->wait);
+  return g->scope.coro ? g->scope.coro->task : NULL;
+}
+
+/* `owner` waits for them, or is about to. */
+static void cancel_children(np_group *g, np_task *owner) {
+  bool under_way = g->host->passing;
+  if (!under_way) np_pass_begin(g->host, owner);
   for (np_link *l = g->children.next; l != &g->children; l = l->next)
     np_task_cancel(g->host, &np_container_of(l, np_child, link)->task);
+  if (!under_way) np_pass_end(g->host);
 }
 
 static void cancel_all(np_group *g) {
+  np_task *owner = owner_of(g);
   np_scope_cancel(g->host, &g->scope);
-  cancel_children(g);
+  cancel_children(g, owner);
 }
 
 static bool on_child(np_watch *w, int event) {
@@ -106,7 +117,7 @@ static void abandon(lua_State *L, np_group *g) {
   np_link *l;
   np_scope_exit(g->host, &g->scope);
   g->closed = true;
-  cancel_children(g);
+  cancel_children(g, NULL);
   while ((l = np_list_first(&g->children)) != NULL) {
     np_watch_stop(&np_container_of(l, np_child, link)->watch);
     np_list_remove(l);
@@ -169,7 +180,7 @@ static void group_describe(np_wait *w, char *buf, size_t size) {
 }
 
 static bool group_cancel(np_wait *w) {
-  cancel_children(group_of(w));
+  cancel_children(group_of(w), NULL); /* a pass is under way */
   return false;
 }
 
@@ -191,7 +202,7 @@ static int join(lua_State *L, np_group *g, bool failed) {
   np_scope_exit(h, &g->scope);
   if (g->count > 0 && !np_canyield(L, h)) abandon(L, g);
   if (failed || (g->count > 0 && np_scope_cause(h, h->current)))
-    cancel_children(g);
+    cancel_children(g, h->current);
   if (g->count == 0) return leave(L, g);
   g->joined = true;
   return np_park(L, h, &g->wait, &group_class);

@@ -128,7 +128,7 @@ np_scope *np_scope_cause(np_host *h, np_task *t) {
 /* Undoes the wait of t if it is parked in a cancelled scope. */
 static void interrupt_one(np_host *h, np_task *t) {
   np_wait *w = t->wait;
-  if (!w || w->task != t || t->cancel_sent) return;
+  if (!w || w->task != t) return;
   if (!np_scope_cause(h, t)) return;
   t->cancel_sent = true;
   if (!w->cls->cancel(w)) return;
@@ -140,13 +140,18 @@ static void interrupt_one(np_host *h, np_task *t) {
 /*
  * A pass: t, then the tasks that np_watch_flow adds while waits are undone.
  * They are linked through next_ready, which a parked task does not use, so a
- * chain of any length takes no C stack; cancel_pass tells who was reached, so
- * a cycle ends.
+ * chain of any length takes no C stack. cancel_pass tells who was reached: it is
+ * the number of the pass, an even one, or that and 1 for who was reached again.
+ * What waits for such a task is undone where it can be. The block of a group
+ * cannot, and asks its children again: so who waits for the block in turn is
+ * undone, and none of them waits for ever. Nobody is asked a third time.
  */
 void np_interrupt(np_host *h, np_task *t) {
-  if (!h->passing) h->cancel_pass++;
-  t->cancel_pass = h->cancel_pass;
-  if (!t->wait || t->wait->task != t || t->in_pass) return;
+  if (!h->passing) h->cancel_pass += 2;
+  bool again = np_inpass(h, t);
+  if (t->in_pass || t->cancel_pass == h->cancel_pass + 1) return;
+  t->cancel_pass = h->cancel_pass + again;
+  if (!t->wait || t->wait->task != t) return;
   t->in_pass = true;
   t->next_ready = NULL;
   if (h->pass_head)
@@ -157,8 +162,13 @@ void np_interrupt(np_host *h, np_task *t) {
   if (!h->passing) np_pass_end(h);
 }
 
+bool np_inpass(const np_host *h, const np_task *t) {
+  return h->passing && (t->cancel_pass | 1) == (h->cancel_pass | 1);
+}
+
 void np_pass_begin(np_host *h, np_task *t) {
-  t->cancel_pass = ++h->cancel_pass;
+  h->cancel_pass += 2;
+  if (t) t->cancel_pass = h->cancel_pass;
   h->passing = true;
 }
 

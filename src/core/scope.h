@@ -78,10 +78,14 @@ void np_scope_pusherror(lua_State *L, np_host *h, np_task *t, np_scope *s);
  * tasks that only it waits for. Plain. */
 void np_interrupt(np_host *h, np_task *t);
 
-/* Around cancelling what the running task `t` waited for, all in one pass: what
- * waits for `t` in turn is undone, and does not cancel it. Plain. */
+/* Around cancelling what the task `t` waits for or is about to, all in one
+ * pass: what waits for `t` in turn is undone, and does not cancel it. `t` may
+ * be NULL. Not while a pass is under way. Plain. */
 void np_pass_begin(np_host *h, np_task *t);
 void np_pass_end(np_host *h);
+
+/* Whether the pass under way has reached `t`. */
+bool np_inpass(const np_host *h, const np_task *t);
 
 /* True if the value at idx is the CANCELLED that was raised for s. */
 bool np_scope_owns_error(lua_State *L, np_host *h, const np_scope *s, int idx);
