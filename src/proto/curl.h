@@ -105,9 +105,11 @@ struct np_curl {
   np_curl_host *server;
   bool running;       /* libcurl has it */
   np_curl_easy *easy; /* until its end */
+  uint8_t tries;      /* how often it was sent */
   bool planned;       /* others like it will come */
   bool started, done, head_done;
-  bool encoded; /* the head has a Content-Encoding */
+  bool encoded;    /* the head has a Content-Encoding */
+  size_t trailers; /* bytes of fields behind the body */
   np_curl_stage stage;
   np_curl_reason reason;
   CURLcode result;

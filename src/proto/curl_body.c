@@ -79,12 +79,20 @@ static bool is_encoding(const char *line, size_t n) {
          strncasecmp(line, name, sizeof name - 1) == 0;
 }
 
+/* A field behind a chunked body. libcurl keeps them all. */
+static size_t on_trailer(np_curl *t, size_t n) {
+  t->trailers += n;
+  if (t->trailers <= t->easy->max_head) return n;
+  t->reason = NP_CURL_BIG_HEAD;
+  return 0;
+}
+
 /* One line of a head. Interim answers (100 to 199) have heads of their own. */
 size_t np_curl_on_head(char *data, size_t size, size_t n, void *easy) {
   np_curl *t = of(easy);
   n *= size;
   touch(t);
-  if (t->head_done) return n;  // the fields behind a chunked body
+  if (t->head_done) return on_trailer(t, n);
   if (n >= 5 && memcmp(data, "HTTP/", 5) == 0) begin_head(t);
   if (np_buf_size(&t->head) + n > t->easy->max_head) {
     t->reason = NP_CURL_BIG_HEAD;
@@ -134,6 +142,7 @@ int np_curl_on_request(void *easy, char *ip, char *local, int port,
   (void)port;
   (void)local_port;
   t->stage = NP_CURL_REQUEST;
+  if (t->tries < UINT8_MAX) t->tries++;
   return CURL_PREREQFUNC_OK;
 }
 

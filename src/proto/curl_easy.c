@@ -81,7 +81,14 @@ np_curl_easy *np_curl_easy_any(np_curl_pool *p, bool no_cookies) {
   return new_easy(p, no_cookies);
 }
 
+/* How often libcurl may send a request anew, because a connection of the pool
+ * was dead, it counts over all requests of a handle: one that had to starts
+ * anew. */
 void np_curl_easy_give_back(np_curl_pool *p, np_curl_easy *e) {
+  if (e->t->tries > 1) {
+    e->special = true;
+    e->plan = 0;
+  }
   e->t = NULL;
   if (p->closing || p->nspare == NP_CURL_SPARES) {
     free_easy(p, e);

@@ -74,7 +74,13 @@ static bool is_network(CURLcode r) {
 
 /* Of chunks that are none libcurl says that receiving failed. */
 static bool is_malformed(const np_curl *t) {
-  return t->result == CURLE_RECV_ERROR && strstr(words(t), "hex");
+  return t->result == CURLE_RECV_ERROR &&
+         (strstr(words(t), "hex") || strstr(words(t), "Malformed"));
+}
+
+/* Of endless heads, too. */
+static bool is_large(const np_curl *t) {
+  return t->result == CURLE_RECV_ERROR && strstr(words(t), "Too large");
 }
 
 int np_curl_fail(lua_State *L, const np_curl *t) {
@@ -84,6 +90,7 @@ int np_curl_fail(lua_State *L, const np_curl *t) {
   }
   if (t->result == CURLE_OK)  // without a head, or nobody would ask
     return push(L, "EOF", t->stage, "the connection ended in the header");
+  if (is_large(t)) return push(L, "LIMIT", t->stage, words(t));
   if (is_malformed(t)) return push(L, "HTTP", NP_CURL_BODY, words(t));
   if (t->tunnel >= 300) return push(L, "HTTP", NP_CURL_CONNECT, words(t));
   if (is_network(t->result) && t->os_errno > 0)

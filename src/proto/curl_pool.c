@@ -73,18 +73,7 @@ static void socket_destroy(np_handle *b) {
 static const np_handle_class socket_handle = {.shut = socket_shut,
                                               .destroy = socket_destroy};
 
-static void on_poll(uv_poll_t *uv, int status, int events) {
-  np_curl_socket *s = np_container_of(uv, np_curl_socket, uv);
-  if (s->wanted == 0) {
-    uv_poll_stop(uv);
-    s->active = 0;
-    return;
-  }
-  int flags = status < 0 ? CURL_CSELECT_ERR : 0;
-  if (events & UV_READABLE) flags |= CURL_CSELECT_IN;
-  if (events & UV_WRITABLE) flags |= CURL_CSELECT_OUT;
-  act(s->pool, s->fd, flags);
-}
+static void on_poll(uv_poll_t *uv, int status, int events);
 
 static void watch(np_curl_socket *s, int wanted) {
   s->wanted = wanted;
@@ -96,6 +85,36 @@ static void watch(np_curl_socket *s, int wanted) {
   } else {
     uv_poll_stop(&s->uv);
   }
+}
+
+/* Something is wrong with a socket, which libuv then watches no more. What came
+ * before can still be read, and reading tells best what is wrong: libcurl, told
+ * of the error itself, would not ask again on another connection where that is
+ * safe. Until it has seen it, the socket is watched. */
+static void on_fault(np_curl_socket *s) {
+  np_curl_pool *p = s->pool;
+  int fd = s->fd, wanted = s->wanted;
+  s->active = 0;
+  act(p, fd, wanted & UV_READABLE ? CURL_CSELECT_IN : CURL_CSELECT_ERR);
+  bool stays = fd < p->capacity && p->sockets[fd] == s;
+  if (stays && s->active == 0) watch(s, s->wanted);
+}
+
+static void on_poll(uv_poll_t *uv, int status, int events) {
+  np_curl_socket *s = np_container_of(uv, np_curl_socket, uv);
+  if (s->wanted == 0) {
+    uv_poll_stop(uv);
+    s->active = 0;
+    return;
+  }
+  if (status < 0) {
+    on_fault(s);
+    return;
+  }
+  int flags = 0;
+  if (events & UV_READABLE) flags |= CURL_CSELECT_IN;
+  if (events & UV_WRITABLE) flags |= CURL_CSELECT_OUT;
+  act(s->pool, s->fd, flags);
 }
 
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *pool,

@@ -59,6 +59,13 @@ static void note_stage(np_curl *t) {
   if (connected > 0) t->stage = NP_CURL_TLS;
 }
 
+/* Of a request that has ended nothing is sent any more. The collector does not
+ * see how much it holds, so it may be long in coming. */
+static void drop_out(np_curl *t) {
+  np_buf_release(&t->out, t->host->alloc, t->host->alloc_ud);
+  t->sent = 0;
+}
+
 void np_curl_finish(np_curl *t, np_curl_reason reason, CURLcode result) {
   if (t->done || !t->started) return;
   t->done = true;
@@ -71,6 +78,7 @@ void np_curl_finish(np_curl *t, np_curl_reason reason, CURLcode result) {
   }
   np_timer_stop(t->host, &t->timer);
   np_curl_end(t);
+  drop_out(t);
   np_curl_wake_reader(t);
   np_curl_wake_writer(t);
 }
@@ -410,8 +418,7 @@ static int transfer_close(lua_State *L) {
   np_curl *t = np_checkself(L);
   give_up(t, NP_CURL_CLOSED);
   np_curl_held_free(t);
-  np_buf_release(&t->out, t->host->alloc, t->host->alloc_ud);
-  t->sent = 0;
+  drop_out(t);
   return 0;
 }
 
