@@ -142,7 +142,7 @@ static void close_foreign(uv_handle_t *handle, void *arg) {
 }
 
 void np_host_finish_end(np_host *h) {
-  np_free(h, h->heap, h->heap_capacity * sizeof *h->heap);
+  np_timer_close(h);
   np_free(h, h->pool, h->pool_capacity * sizeof *h->pool);
   np_free(h, h->free_slots, h->free_capacity * sizeof *h->free_slots);
   if (!h->owns_loop) return;

@@ -89,6 +89,8 @@ struct np_host {
   /* timers and the clock: timer.c */
   uv_timer_t uvtimer;
   np_timer **heap;
+  uint32_t *units; /* of the heap's deadlines, since `epoch` */
+  uint64_t epoch;
   uint32_t nheap, heap_capacity, nstrong;
   uint32_t timer_seq;
   uint64_t armed; /* when uvtimer fires; NP_FOREVER: not at all */

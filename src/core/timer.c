@@ -35,37 +35,103 @@ uint64_t np_deadline(np_host *h, lua_Number seconds) {
 
 /* ---- the heap ---------------------------------------------------------- */
 
-static bool earlier(const np_timer *a, const np_timer *b) {
-  if (a->when != b->when) return a->when < b->when;
-  return (int32_t)(a->seq - b->seq) < 0;
+/*
+ * Each place has up to four others below it. Beside the pointer to its timer it
+ * has the upper bits of the deadline, in units of 4 ms since the first timer, so
+ * that a comparison seldom looks at timers, which are all over the memory.
+ * Deadlines in half a year share the last unit.
+ */
+enum { ARITY = 4, UNIT_BITS = 22 };
+
+static uint32_t unit_of(const np_host *h, uint64_t when) {
+  uint64_t unit = when > h->epoch ? (when - h->epoch) >> UNIT_BITS : 0;
+  return unit < UINT32_MAX ? (uint32_t)unit : UINT32_MAX;
 }
 
-static void place(np_host *h, np_timer *t, uint32_t i) {
+/* Numbers of 31 bits that go round. */
+static bool started_before(uint32_t a, uint32_t b) {
+  return (int32_t)((a - b) << 1) < 0;
+}
+
+/* Both are in the same unit. */
+static bool is_before(const np_timer *a, const np_timer *b) {
+  if (a->when != b->when) return a->when < b->when;
+  return started_before(a->seq, b->seq);
+}
+
+/* The deadline at place i is before that of t. */
+static inline bool earlier_at(const np_host *h, uint32_t i, const np_timer *t,
+                              uint32_t unit) {
+  if (h->units[i - 1] != unit) return h->units[i - 1] < unit;
+  return is_before(h->heap[i - 1], t);
+}
+
+static inline bool earlier_of(const np_host *h, uint32_t a, uint32_t b) {
+  return earlier_at(h, a, h->heap[b - 1], h->units[b - 1]);
+}
+
+static inline void place(np_host *h, np_timer *t, uint32_t unit, uint32_t i) {
   h->heap[i - 1] = t;
+  h->units[i - 1] = unit;
   t->index = i;
 }
 
-static void sift_up(np_host *h, np_timer *t, uint32_t i) {
-  while (i > 1) {
-    np_timer *parent = h->heap[i / 2 - 1];
-    if (!earlier(t, parent)) break;
-    place(h, parent, i);
-    i /= 2;
-  }
-  place(h, t, i);
+static inline void move(np_host *h, uint32_t from, uint32_t to) {
+  place(h, h->heap[from - 1], h->units[from - 1], to);
 }
 
-static void sift_down(np_host *h, np_timer *t, uint32_t i) {
-  for (;;) {
-    uint32_t child = i * 2;
-    if (child > h->nheap) break;
-    if (child < h->nheap && earlier(h->heap[child], h->heap[child - 1]))
-      child++;
-    if (!earlier(h->heap[child - 1], t)) break;
-    place(h, h->heap[child - 1], i);
-    i = child;
+static uint32_t above(uint32_t i) { return (i - 2) / ARITY + 1; }
+
+static void sift_up(np_host *h, np_timer *t, uint32_t unit, uint32_t i) {
+  while (i > 1 && !earlier_at(h, above(i), t, unit)) {
+    move(h, above(i), i);
+    i = above(i);
   }
-  place(h, t, i);
+  place(h, t, unit, i);
+}
+
+static void sift_down(np_host *h, np_timer *t, uint32_t unit, uint32_t i) {
+  for (;;) {
+    uint32_t child = (i - 1) * ARITY + 2, end = child + ARITY;
+    if (child > h->nheap) break;
+    if (end > h->nheap + 1) end = h->nheap + 1;
+    uint32_t first = child;
+    while (++child < end)
+      if (earlier_of(h, child, first)) first = child;
+    if (!earlier_at(h, first, t, unit)) break;
+    move(h, first, i);
+    i = first;
+  }
+  place(h, t, unit, i);
+}
+
+/* The units lie behind the pointers. */
+enum { PLACE_SIZE = sizeof(np_timer *) + sizeof(uint32_t) };
+
+void np_timer_close(np_host *h) {
+  np_free(h, h->heap, (size_t)h->heap_capacity * PLACE_SIZE);
+  h->heap = NULL;
+  h->heap_capacity = h->nheap = 0;
+}
+
+/* False if memory is out. */
+static bool grow(np_host *h) {
+  uint32_t n = h->heap_capacity ? h->heap_capacity * 2 : 64, used = h->nheap;
+  np_timer **heap = np_alloc(h, (size_t)n * PLACE_SIZE);
+  if (!heap) return false;
+  uint32_t *units = (uint32_t *)(heap + n);
+  if (used > 0) {
+    memcpy(heap, h->heap, used * sizeof *heap);
+    memcpy(units, h->units, used * sizeof *units);
+    np_timer_close(h);
+  } else if (h->epoch == 0) {
+    h->epoch = np_now(h);
+  }
+  h->heap = heap;
+  h->units = units;
+  h->heap_capacity = n;
+  h->nheap = used;
+  return true;
 }
 
 /* ---- the uv timer ------------------------------------------------------ */
@@ -109,18 +175,11 @@ static void count_strong(np_host *h, int n) {
 int np_timer_start(np_host *h, np_timer *t, uint64_t when) {
   if (h->limits.timers && h->current && h->nheap >= h->limits.timers)
     return NP_ETIMERS;
-  if (h->nheap == h->heap_capacity) {
-    uint32_t n = h->heap_capacity ? h->heap_capacity * 2 : 64;
-    np_timer **p =
-        np_grow(h, h->heap, h->heap_capacity * sizeof *p, n * sizeof *p);
-    if (!p) return UV_ENOMEM;
-    h->heap = p;
-    h->heap_capacity = n;
-  }
+  if (h->nheap == h->heap_capacity && !grow(h)) return UV_ENOMEM;
   t->when = when;
-  t->seq = h->timer_seq++;
+  t->seq = h->timer_seq++ & INT32_MAX;
   h->nheap++;
-  sift_up(h, t, h->nheap);
+  sift_up(h, t, unit_of(h, when), h->nheap);
   if (!t->weak) count_strong(h, 1);
   if (t->index == 1) arm(h);
   return 0;
@@ -136,12 +195,14 @@ void np_timer_stop(np_host *h, np_timer *t) {
   uint32_t i = t->index;
   if (i == 0) return;
   t->index = 0;
-  np_timer *last = h->heap[--h->nheap];
-  if (last != t) {
-    if (i > 1 && earlier(last, h->heap[i / 2 - 1]))
-      sift_up(h, last, i);
+  uint32_t last = h->nheap--;
+  if (i < last) {
+    np_timer *moved = h->heap[last - 1];
+    uint32_t unit = h->units[last - 1];
+    if (i > 1 && !earlier_at(h, above(i), moved, unit))
+      sift_up(h, moved, unit, i);
     else
-      sift_down(h, last, i);
+      sift_down(h, moved, unit, i);
   }
   if (!t->weak) count_strong(h, -1);
 }
@@ -152,7 +213,7 @@ static void fire_due(np_host *h) {
   uint64_t now = np_now(h);
   uint32_t limit = h->timer_seq;
   while (h->nheap > 0 && h->heap[0]->when <= now &&
-         (int32_t)(h->heap[0]->seq - limit) < 0) {
+         started_before(h->heap[0]->seq, limit)) {
     np_timer *t = h->heap[0];
     np_timer_stop(h, t);
     t->fire(t);

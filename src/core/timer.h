@@ -21,8 +21,8 @@ typedef struct np_timer np_timer;
 struct np_timer {
   void (*fire)(np_timer *t); /* plain: no Lua */
   uint64_t when;             /* ns */
-  uint32_t seq;              /* ties: who was started first */
-  uint32_t index : 31;       /* 1-based place in the heap; 0: not started */
+  uint32_t index;            /* 1-based place in the heap; 0: not started */
+  uint32_t seq : 31;         /* ties: who was started first */
   uint32_t weak : 1;         /* does not keep the loop alive */
 };
 
@@ -59,6 +59,8 @@ void np_clock_hold(np_host *h);
 void np_clock_release(np_host *h);
 
 void np_timer_open(lua_State *L, np_host *h);
+/* Frees the heap; all timers count as stopped. */
+void np_timer_close(np_host *h);
 
 static inline bool np_timer_running(const np_timer *t) { return t->index != 0; }
 
