@@ -351,24 +351,24 @@ function net.pipe(...)
     end
   end
   core.checkwait()
-  local failure
+  local failures = {} -- both, where both ways fail at once
   local function run(from, to)
-    failure = copy(from, to)
-    if failure then
-      error(failure, 0)
+    local err = copy(from, to)
+    if err then
+      failures[err] = true
+      error(err, 0)
     end
   end
   local ok, err = pcall(combine.gather, {
     function() run(a, b) end,
     function() run(b, a) end,
   })
-  if not ok and err ~= failure then
+  if ok then
+    return true
+  elseif not failures[err] then
     error(err, 0)
   end
-  if not ok then
-    return nil, err
-  end
-  return true
+  return nil, err
 end
 
 return net

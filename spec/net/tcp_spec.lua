@@ -733,6 +733,23 @@ describe("net.pipe", function()
     close_all(a2, b1, b2)
   end)
 
+  it("gives the error of one side where both fail at once", function()
+    for _ = 1, 20 do
+      local a1, a2 = connected()
+      local b1, b2 = connected()
+      local task = neap.spawn(net.pipe, a2, b2)
+      settle()
+
+      a1:abort()
+      b1:abort()
+
+      local ok, err = task:await()
+      assert.is_nil(ok)
+      assert.equal("ECONNRESET", err.code)
+      close_all(a2, b2)
+    end
+  end)
+
   it("stops when it is cancelled", function()
     local _, _, task, done = piped()
     settle()
