@@ -1,5 +1,6 @@
 local case = require("spec.support.case")
 local child = require("spec.support.child")
+local neap = require("neap")
 
 local it = case.it
 
@@ -206,6 +207,29 @@ describe("a program", function()
       neap.sleep(0)
       neap.exit(0)]])
     assert.equal("4\t5\n0\t5\n0\t5\n", out)
+  end)
+
+  it("drops calls for later that are made while it unwinds", function()
+    local start = neap.loop.time()
+    local out, err, code = run([[
+      neap.spawn(function()
+        local _ <close> = setmetatable({}, {
+          __close = function()
+            for _ = 1, 50 do
+              neap.loop.call_later(3, print, "called")
+            end
+          end,
+        })
+        neap.sleep(3600)
+      end)
+      neap.sleep(0)
+      neap.exit(3)
+    ]])
+
+    assert.equal("", out)
+    assert.equal("", err)
+    assert.equal(3, code)
+    assert.is_true(neap.loop.time() - start < 3)
   end)
 
   it("closes by force what lives on 5 s after a cancellation", function()

@@ -317,16 +317,23 @@ static void begin_unwind(np_host *h) {
   each_task(h, cancel_one);
 }
 
+static void kill_one(np_host *h, np_task *t) {
+  if (t->begun)
+    np_task_kill(h, t);
+  else
+    np_callback_cancel(h, t); /* made while the others unwound */
+}
+
 /* Those that are left after the grace; then the handler hears of failures. */
 static void end_by_force(np_host *h) {
-  each_task(h, np_task_kill);
+  each_task(h, kill_one);
   np_groups_report(h);
   np_failures_report(h, true);
 }
 
 static void end_unwind(np_host *h) {
   h->ending = true;
-  each_task(h, np_task_kill);
+  each_task(h, kill_one);
   h->unwinding = false;
 }
 
