@@ -147,3 +147,23 @@ describe("http.session:post", function()
     assert.is_true(resident() - before < 400, "it grew by " .. resident() - before .. " MiB")
   end)
 end)
+
+describe("http.session:get", function()
+  it("leaves no socket of a connection that was given up while it was made", function()
+    -- its backlog is full, and nobody accepts: what comes next is dropped
+    local silent <close> = assert(neap.net.listen("127.0.0.1", 0, { backlog = 1 }))
+    local port = silent:address().port
+    local fill = { assert(neap.net.connect("127.0.0.1", port)), assert(neap.net.connect("127.0.0.1", port)) }
+    local session <close> = http.session({ proxy = false })
+    local before = neap.stats().handles
+    for _ = 1, 3 do
+      local _, err = session:get("http://127.0.0.1:" .. port, { timeout = 0.05 })
+      assert.equal("TIMEOUT", err.code)
+    end
+    neap.sleep(0.01)
+    assert.equal(before, neap.stats().handles)
+    for _, stream in ipairs(fill) do
+      stream:abort()
+    end
+  end)
+end)

@@ -9,6 +9,7 @@
  * None of this keeps the program alive: whoever waits for a transfer does.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -68,6 +69,14 @@ static void socket_shut(np_handle *b) {
 static void socket_destroy(np_handle *b) {
   np_curl_socket *s = np_container_of(b, np_curl_socket, base);
   np_free(b->host, s, sizeof *s);
+}
+
+/* libcurl 7.88 closes a socket that has not connected without telling. What we
+ * know of it must go before its number is another's. */
+static void forget_lost(np_curl_pool *p) {
+  for (int fd = 0; fd < p->capacity; fd++) {
+    if (p->sockets[fd] && fcntl(fd, F_GETFD) < 0) socket_forget(p->sockets[fd]);
+  }
 }
 
 static const np_handle_class socket_handle = {.shut = socket_shut,
@@ -156,6 +165,7 @@ static bool adopt(np_curl_pool *p, int fd) {
     np_free(h, s, sizeof *s);
     return false;
   }
+  if (p->sockets[fd]) socket_forget(p->sockets[fd]);
   s->pool = p;
   s->fd = fd;
   np_handle_init(&s->base, h, &socket_handle);
@@ -304,6 +314,7 @@ void np_curl_end(np_curl *t) {
   if (!p) return;
   if (t->easy) {
     if (t->running) curl_multi_remove_handle(p->multi, t->easy->curl);
+    if (t->tries == 0) forget_lost(p);
     np_curl_easy_give_back(p, t->easy);
     t->easy = NULL;
   }
@@ -345,8 +356,8 @@ void np_curl_pool_close(np_curl_pool *p) {
   curl_multi_cleanup(p->multi);
   curl_share_cleanup(p->share);
   p->multi = NULL;
-  for (int fd = 0; fd < p->capacity; fd++) {  // none should be left
-    if (p->sockets[fd]) np_curl_close_socket(p, fd);
+  for (int fd = 0; fd < p->capacity; fd++) {  // closed by now
+    if (p->sockets[fd]) socket_forget(p->sockets[fd]);
   }
   np_handle_unlist(&p->base);
 }
