@@ -87,6 +87,26 @@ describe("a limit of timers", function()
     assert.equal("", err)
   end)
 
+  it("is one of scripts: streams deliver, and close in their own time", function()
+    local out, err = run("timers = 1", [[
+      local other = neap.spawn(neap.sleep, 1000)
+      local a, b = neap.testing.stream_pair()
+      local c, d = neap.net.pair()
+      neap.sleep(0)
+      local long = ("x"):rep(4 << 20)
+      neap.spawn(a.write, a, "hello")
+      neap.spawn(pcall, c.write, c, long)
+      neap.sleep(0)
+      a:close()
+      c:close()
+      print(b:readall(), #d:readall(1 << 30))
+      other:cancel()
+    ]])
+
+    assert.equal("hello\t4194304\n", out)
+    assert.equal("", err)
+  end)
+
   it("cancels what wait_for would have waited for", function()
     local out, err = run("timers = 1", [[
       local other, gate = neap.spawn(neap.sleep, 10), neap.future()

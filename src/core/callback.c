@@ -178,7 +178,7 @@ static int call_when(lua_State *L, np_host *h, uint64_t when,
   hd->when = seconds;
   hd->cb->timer.fire = on_time;
   if (when == NP_FOREVER) when = NP_NEVER;
-  int err = np_timer_start(h, &hd->cb->timer, when);
+  int err = np_timer_start_asked(h, &hd->cb->timer, when);
   if (err < 0) {
     np_task_discard(h, &hd->cb->task);
     return np_timer_refused(L, err);

@@ -170,7 +170,7 @@ static int multi_wait(lua_State *L) {
   m->timer.fire = on_late;
   int err = 0;
   if (deadline != NP_FOREVER)
-    err = np_timer_start(m->host, &m->timer, deadline);
+    err = np_timer_start_asked(m->host, &m->timer, deadline);
   if (err < 0) return np_timer_refused(L, err);
   return np_park(L, m->host, &m->wait, &multi_class);
 }

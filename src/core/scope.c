@@ -338,7 +338,7 @@ int np_scope_timeout(lua_State *L) {
   uint64_t when = np_deadline(h, seconds);
   s->scope.timed = true;
   s->timer.when = when;
-  int err = when != NP_FOREVER ? np_timer_start(h, &s->timer, when) : 0;
+  int err = when != NP_FOREVER ? np_timer_start_asked(h, &s->timer, when) : 0;
   if (err < 0) return np_timer_refused(L, err);
   int status = lua_pcallk(L, lua_gettop(L) - 3, LUA_MULTRET, 2, 0, timeout_k);
   return timeout_k(L, status, 0);

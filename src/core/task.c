@@ -207,6 +207,7 @@ static void task_end(np_host *h, np_task *t, lua_State *from, int n) {
       lua_insert(S, -2);
       if (f->state == NP_PENDING) {
         lua_setiuservalue(S, -2, NP_UV_VALUE);
+        f->has_calls = false; /* no memory for them either */
         np_future_end(f, NP_FAILED, 1);
       } else {
         lua_pop(S, 1);

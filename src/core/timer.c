@@ -173,8 +173,6 @@ static void count_strong(np_host *h, int n) {
 }
 
 int np_timer_start(np_host *h, np_timer *t, uint64_t when) {
-  if (h->limits.timers && h->current && h->nheap >= h->limits.timers)
-    return NP_ETIMERS;
   if (h->nheap == h->heap_capacity && !grow(h)) return UV_ENOMEM;
   t->when = when;
   t->seq = h->timer_seq++ & INT32_MAX;
@@ -183,6 +181,12 @@ int np_timer_start(np_host *h, np_timer *t, uint64_t when) {
   if (!t->weak) count_strong(h, 1);
   if (t->index == 1) arm(h);
   return 0;
+}
+
+int np_timer_start_asked(np_host *h, np_timer *t, uint64_t when) {
+  if (h->limits.timers && h->current && h->nheap >= h->limits.timers)
+    return NP_ETIMERS;
+  return np_timer_start(h, t, when);
 }
 
 int np_timer_refused(lua_State *L, int err) {
@@ -301,7 +305,7 @@ static int park_until(lua_State *L, np_host *h, uint64_t when) {
   *timer = (np_timer){.fire = sleep_fire};
   t->own_flag = when == NP_FOREVER && !t->daemon;
   if (t->own_flag) np_forever(h);
-  int err = when != NP_FOREVER ? np_timer_start(h, timer, when) : 0;
+  int err = when != NP_FOREVER ? np_timer_start_asked(h, timer, when) : 0;
   if (err < 0) return np_timer_refused(L, err);
   return np_park(L, h, &t->own.wait, &sleep_class);
 }

@@ -34,11 +34,14 @@ uint64_t np_now(np_host *h);
 uint64_t np_deadline(np_host *h, lua_Number seconds);
 
 /* Starts t, which must not run, for the time `when` (ns). The caller has set
- * fire and weak. 0, UV_ENOMEM, or NP_ETIMERS in a task that may not start
- * another one. */
+ * fire and weak. 0 or UV_ENOMEM. */
 int np_timer_start(np_host *h, np_timer *t, uint64_t when);
 
-/* Raises what np_timer_start answered. */
+/* The same for a timer that a script asks for: NP_ETIMERS in a task that may
+ * not start another one. */
+int np_timer_start_asked(np_host *h, np_timer *t, uint64_t when);
+
+/* Raises what np_timer_start_asked answered. */
 int np_timer_refused(lua_State *L, int err);
 
 /* Stops t; nothing if it does not run. Never fails. */

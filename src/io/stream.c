@@ -75,7 +75,7 @@ static int start_timer(np_swait *w, void (*fire)(np_timer *t),
                        lua_Number seconds) {
   np_host *h = w->stream->base.host;
   w->timer = (np_timer){.fire = fire};
-  return np_timer_start(h, &w->timer, np_deadline(h, seconds));
+  return np_timer_start_asked(h, &w->timer, np_deadline(h, seconds));
 }
 
 static int start_tick(np_swaiter *w) {
@@ -114,7 +114,8 @@ int np_stream_park(lua_State *L, np_swait *w, const np_wait_class *cls) {
   if (w->queued) np_list_append(&s->waiters, &waiter_of(w)->link);
   w->outside = s->wire->outside && real;
   if (w->outside) np_forever(h);
-  if (w == &s->reader && s->op && s->op->rests) h->current->rests = true;
+  if (w == &s->reader && s->op && s->op->rests && s->op->cls == cls)
+    h->current->rests = true;
   return np_park(L, h, &w->wait, cls);
 }
 
