@@ -72,11 +72,13 @@ local function written(self_link, done, ok, err)
 end
 
 local function write(self_link, frame)
-  local done, ok, err = link.write(self_link, frame)
+  local stream = self_link.stream
+  self_link.sent = self_link.sent + #frame
+  local done, ok, err = pcall(stream.write, stream, frame)
   if done and ok and not self_link.packer then
     return true
   end
-  return written(self_link, done, ok, err)
+  return written(self_link, link.written(self_link, done, ok, err))
 end
 
 --- Sends a message; waits while too much is unsent. Messages go out whole and

@@ -91,23 +91,17 @@ local function timed_out(done, ok, err)
   return done and not ok and err.code == "TIMEOUT"
 end
 
---- A write in a protected call. Where the peer takes nothing for as long as it
---- may be silent, it is waited for once more, as an answer to a ping is, and then
---- the connection ends: also where the peer goes on to send, or nobody reads what
---- it sends.
+--- What a write in a protected call comes to. Where the peer takes nothing for as
+--- long as it may be silent, it is waited for once more, as an answer to a ping is,
+--- and then the connection ends: also where the peer goes on to send, or nobody
+--- reads what it sends.
 ---@async
 ---@return boolean done
 ---@return any ok  or what was raised
 ---@return neap.Error? err
-function link.write(self, data)
-  local stream = self.stream
-  local write = stream.write
-  self.sent = self.sent + #data
-  local done, ok, err = pcall(write, stream, data)
-  if done and ok then
-    return true, true
-  elseif timed_out(done, ok, err) then
-    done, ok, err = pcall(write, stream, "")
+function link.written(self, done, ok, err)
+  if timed_out(done, ok, err) then
+    done, ok, err = pcall(self.stream.write, self.stream, "")
     if timed_out(done, ok, err) then
       give_up(self)
     end
@@ -222,7 +216,9 @@ end
 
 function handlers.ping(self, payload)
   if not self.ended then
-    local done, failure = link.write(self, self.codec:frame("pong", payload))
+    local stream, frame = self.stream, self.codec:frame("pong", payload)
+    self.sent = self.sent + #frame
+    local done, failure = link.written(self, pcall(stream.write, stream, frame))
     if not done then
       error(failure, 0)
     end

@@ -8,7 +8,7 @@ local option = args.option
 ---@field max_message? integer  bytes of the longest message to receive, 1 MiB by default
 ---@field max_frame? integer  bytes of the longest frame, as `max_message` by default
 ---@field max_queue? integer  messages that wait to be received, 16 by default
----@field ping_interval? number|false  seconds of silence before a ping, 20 by default; see `link.write` too
+---@field ping_interval? number|false  seconds of silence before a ping, 20 by default; see `link.written` too
 ---@field ping_timeout? number  seconds to wait for its answer, 20 by default
 ---@field close_timeout? number  seconds that closing may take, 5 by default
 ---@field compress? boolean  permessage-deflate, true by default
