@@ -1,6 +1,7 @@
 -- Counts the instructions of one operation: the difference of two run lengths
 -- under callgrind, divided by the operations between them. The counts repeat,
--- so they are compared with the recorded ones: one that rose by 5 % fails.
+-- so they are compared with the recorded ones: one that rose by 5 % fails, or by
+-- its own share, where it depends on which thread is first.
 --
 --   make bench-count               compares with bench/counts.lua
 --   make bench-count BENCH=switch  one of them
@@ -11,7 +12,7 @@
 local NEAP = arg[-1]
 local TOLERANCE = 1.05
 
--- name, operations in the shorter run, target
+-- name, operations in the shorter run, target, how much it may rise
 local OPERATIONS = {
   { "switch", 20000, 600 },
   { "switch_many", 40000 },
@@ -40,7 +41,7 @@ local OPERATIONS = {
   { "websocket_echo", 4000 },
   { "http_client", 500 },
   { "copy_lines", 20000 },
-  { "read_file", 2000 },
+  { "read_file", 2000, nil, 1.2 },
   { "process", 240 },
 }
 
@@ -193,11 +194,11 @@ local comparable = record.environment == key
 local counts, rose = {}, 0
 print(("%-16s %12s %10s %10s"):format("operation", "instructions", "recorded", "target"))
 for _, operation in ipairs(OPERATIONS) do
-  local name, n, target = table.unpack(operation, 1, 3)
+  local name, n, target, tolerance = table.unpack(operation, 1, 4)
   if not only or only == "record" or only == name then
     counts[name] = measure(name, n)
     local before = comparable and record[name]
-    local worse = only ~= "record" and before and counts[name] > before * TOLERANCE
+    local worse = only ~= "record" and before and counts[name] > before * (tolerance or TOLERANCE)
     rose = rose + (worse and 1 or 0)
     print(
       ("%-16s %12.0f %10s %10s%s"):format(
