@@ -8,21 +8,6 @@
 #include "base/class.h"
 #include "core/task.h"
 
-/* [.. ] -> [.. list] of the future at idx, which has_calls. */
-static void push_list(lua_State *L, int idx) {
-  np_future_extra(L, idx);
-  lua_rawgeti(L, -1, NP_EX_CALLS);
-  lua_remove(L, -2);
-}
-
-/* [.. list or nil] -> [.. ] */
-static void set_list(lua_State *L, int idx) {
-  np_future_extra(L, idx);
-  lua_insert(L, -2);
-  lua_rawseti(L, -2, NP_EX_CALLS);
-  lua_pop(L, 1);
-}
-
 /* In a protected call: [future, calls, tasks] makes a task for each. */
 static int make_tasks(lua_State *L) {
   enum { FUTURE = 1, CALLS, TASKS };
@@ -46,7 +31,7 @@ void np_done_schedule(lua_State *L, int idx) {
   np_future *f = lua_touserdata(L, idx);
   np_host *h = np_future_host(f);
   luaL_checkstack(L, 8, NULL);
-  push_list(L, idx);
+  np_future_pushcalls(L, idx);
   int n = (int)lua_rawlen(L, -1) / 2;
   lua_createtable(L, n, 0);
   int tasks = lua_gettop(L);
@@ -66,7 +51,7 @@ void np_done_schedule(lua_State *L, int idx) {
   if (!made) lua_error(L);
   f->has_calls = false;
   lua_pushnil(L);
-  set_list(L, idx); /* the table is there: nothing is allocated */
+  np_future_setcalls(L, idx); /* the table is there: nothing is allocated */
   lua_settop(L, tasks - 2);
 }
 
@@ -95,10 +80,10 @@ int np_done_add(lua_State *L) {
   if (!f->has_calls) {
     lua_createtable(L, 2, 0);
     lua_pushvalue(L, -1);
-    set_list(L, 1);
+    np_future_setcalls(L, 1);
     f->has_calls = true;
   } else {
-    push_list(L, 1);
+    np_future_pushcalls(L, 1);
   }
   lua_Integer n = (lua_Integer)lua_rawlen(L, 3);
   push_locals(L, np_future_host(f));
@@ -113,7 +98,7 @@ int np_done_remove(lua_State *L) {
   lua_Integer removed = 0, kept = 0;
   lua_settop(L, 2);
   if (f->has_calls) {
-    push_list(L, 1);
+    np_future_pushcalls(L, 1);
     lua_Integer n = (lua_Integer)lua_rawlen(L, 3);
     for (lua_Integer i = 1; i < n; i += 2) {
       lua_rawgeti(L, 3, i);

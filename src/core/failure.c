@@ -77,13 +77,6 @@ static int man__gc(lua_State *L) {
   return 0;
 }
 
-/* [.. ] -> [.. man] of the guarded future at idx. */
-static void push_man(lua_State *L, int idx) {
-  np_future_extra(L, idx);
-  lua_rawgeti(L, -1, NP_EX_CALLS);
-  lua_remove(L, -2);
-}
-
 static const luaL_Reg man_meta[] = {{"__gc", man__gc}, {NULL, NULL}};
 static const np_class man_class = {"Watchman", NULL, man_meta};
 
@@ -117,10 +110,7 @@ void np_future_watch_failure(lua_State *L, int idx) {
   lua_pushvalue(L, -2);
   lua_rawsetp(L, -2, m);
   lua_pop(L, 1);
-  np_future_extra(L, idx);
-  lua_insert(L, -2);
-  lua_rawseti(L, -2, NP_EX_CALLS);
-  lua_pop(L, 1);
+  np_future_setcalls(L, idx);
   f->guarded = true;
   m->done = false;
   m->due = np_now(np_future_host(f)) + REPORT_AFTER;
@@ -132,7 +122,7 @@ void np_future_report_failure(lua_State *L, int idx) {
   np_future *f = lua_touserdata(L, idx);
   np_future_watch_failure(L, idx);
   if (!f->guarded) return;
-  push_man(L, idx);
+  np_future_pushcalls(L, idx);
   man_report(L, lua_touserdata(L, -1));
   lua_pop(L, 1);
   f->retrieved = true;
@@ -144,7 +134,7 @@ void np_future_retrieved(lua_State *L, int idx) {
   f->retrieved = true;
   if (!f->guarded) return;
   f->guarded = false;
-  push_man(L, idx);
+  np_future_pushcalls(L, idx);
   man_stop(lua_touserdata(L, -1));
   lua_pop(L, 1);
 }

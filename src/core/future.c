@@ -256,6 +256,19 @@ void np_future_extra(lua_State *L, int idx) {
   lua_setiuservalue(L, idx, NP_UV_EXTRA);
 }
 
+void np_future_pushcalls(lua_State *L, int idx) {
+  np_future_extra(L, idx);
+  lua_rawgeti(L, -1, NP_EX_CALLS);
+  lua_remove(L, -2);
+}
+
+void np_future_setcalls(lua_State *L, int idx) {
+  np_future_extra(L, idx);
+  lua_insert(L, -2);
+  lua_rawseti(L, -2, NP_EX_CALLS);
+  lua_pop(L, 1);
+}
+
 np_future *np_future_new(lua_State *L, np_host *h) {
   np_future *f = lua_newuserdatauv(L, sizeof *f, NP_UV_EXTRA);
   *f = (np_future){.tag = np_future_tag(h)};

@@ -78,6 +78,9 @@ np_future *np_checkself_future(lua_State *L);
 
 /* [.. extra] The NP_UV_EXTRA table of the future at idx, made when missing. */
 void np_future_extra(lua_State *L, int idx);
+/* [..] -> [.. value] and [.. value] -> [..]: its field NP_EX_CALLS. */
+void np_future_pushcalls(lua_State *L, int idx);
+void np_future_setcalls(lua_State *L, int idx);
 
 /* [.. v1 .. vn] -> [.. ]  Ends the pending future whose userdata is at `idx`:
  * watchers fire, callbacks are scheduled. May raise for want of memory, then

@@ -2,9 +2,9 @@
  * scope.c: cancellation, deadlines, shield: the one place that interrupts.
  *
  * Each coroutine has a stack of the scopes that it entered (np_coro.top and
- * those that `parent` leads to and that have the same np_coro). While a coroutine is on a task's running
- * chain, its outermost scope's parent is the innermost scope of its resumer,
- * so that task->scope and the parents give all that is in force, innermost
+ * those that `parent` leads to and that have the same np_coro). While a
+ * coroutine is on a task's running chain, its outermost scope's parent is the
+ * innermost scope of its resumer, so that task->scope and the parents give all that is in force, innermost
  * first. A suspended generator's scopes stay with it.
  *
  * A scope that a C function entered is a userdata in that function's frame,
