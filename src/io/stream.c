@@ -69,6 +69,18 @@ static void on_timeout(np_timer *t) {
   np_stream_wake(np_container_of(t, np_swait, timer), UV_ETIMEDOUT);
 }
 
+static void begin_progress(const np_stream *s, np_progress *p, uint8_t looks) {
+  *p = (np_progress){np_stream_untaken(s), looks};
+}
+
+/* False when there was none at so many looks in a row. */
+static bool has_progress(const np_stream *s, np_progress *p, uint8_t looks) {
+  size_t untaken = np_stream_untaken(s);
+  p->left = untaken < p->untaken ? looks : p->left - 1;
+  p->untaken = untaken;
+  return p->left > 0;
+}
+
 static void on_tick(np_timer *t);
 
 static int start_timer(np_swait *w, void (*fire)(np_timer *t),
@@ -87,17 +99,15 @@ static int start_tick(np_swaiter *w) {
 static void on_tick(np_timer *t) {
   np_swait *base = np_container_of(t, np_swait, timer);
   np_swaiter *w = waiter_of(base);
-  size_t untaken = np_stream_untaken(base->stream);
-  w->ticks = untaken < w->untaken ? NP_STREAM_TICKS : w->ticks - 1;
-  w->untaken = untaken;
-  if (w->ticks == 0 || start_tick(w) < 0) np_stream_wake(base, UV_ETIMEDOUT);
+  if (!has_progress(base->stream, &w->pace, NP_STREAM_TICKS) ||
+      start_tick(w) < 0)
+    np_stream_wake(base, UV_ETIMEDOUT);
 }
 
 static int start_timeout(np_swait *w) {
   np_stream *s = w->stream;
   if (!s->paced || !w->queued) return start_timer(w, on_timeout, s->timeout);
-  waiter_of(w)->untaken = np_stream_untaken(s);
-  waiter_of(w)->ticks = NP_STREAM_TICKS;
+  begin_progress(s, &waiter_of(w)->pace, NP_STREAM_TICKS);
   return start_tick(waiter_of(w));
 }
 
@@ -322,11 +332,8 @@ static void on_linger(np_timer *t) {
   np_backlog *b = np_container_of(t, np_backlog, linger);
   np_stream *s = b->writer.base.stream;
   np_host *h = s->base.host;
-  size_t untaken = np_stream_untaken(s);
-  bool progress = untaken < b->linger_untaken;
-  b->linger_left = progress ? NP_STREAM_LINGER : b->linger_left - 1;
-  b->linger_untaken = untaken;
-  if (b->linger_left == 0 || np_timer_start(h, t, np_now(h) + NP_SECOND) < 0) {
+  if (!has_progress(s, &b->progress, NP_STREAM_LINGER) ||
+      np_timer_start(h, t, np_now(h) + NP_SECOND) < 0) {
     close_wire(s, np_stream_unsent(s) > 0);
   }
 }
@@ -338,8 +345,7 @@ static bool start_linger(np_stream *s) {
   if (!b) return false;
   np_timer_stop(h, &b->linger);
   b->linger = (np_timer){.fire = on_linger};
-  b->linger_left = NP_STREAM_LINGER;
-  b->linger_untaken = np_stream_untaken(s);
+  begin_progress(s, &b->progress, NP_STREAM_LINGER);
   return np_timer_start(h, &b->linger, np_now(h) + NP_SECOND) == 0;
 }
 

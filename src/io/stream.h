@@ -30,6 +30,12 @@ enum {
   NP_STREAM_TICKS = 4,         /* looks for progress in a paced timeout */
 };
 
+/* What the peer takes, looked at now and then. */
+typedef struct np_progress {
+  size_t untaken; /* at the last look */
+  uint8_t left;   /* looks at which there may still be no progress */
+} np_progress;
+
 /* A task that waits on a stream: the reader or an np_swaiter. */
 typedef struct np_swait {
   np_wait wait;
@@ -47,19 +53,17 @@ typedef struct np_swaiter {
   np_link link;     /* in s->waiters */
   const char *what; /* "write", "flush", ... */
   size_t mark;      /* woken when no more than this is unsent */
-  size_t untaken;   /* of a paced stream: at the last tick */
-  uint8_t ticks;    /* how many of them it still has */
+  np_progress pace; /* of a paced stream */
 } np_swaiter;
 
 /* What a stream needs from when something cannot be sent at once, or its close
  * has to wait: most never do. */
 typedef struct np_backlog {
-  np_buf sending;        /* under way: the wire reads it */
-  np_buf queued;         /* behind it */
-  np_swaiter writer;     /* the first writer that waits; others allocate */
-  np_timer linger;       /* ticks while closing */
-  size_t linger_untaken; /* at the last tick */
-  uint8_t linger_left;   /* ticks */
+  np_buf sending;       /* under way: the wire reads it */
+  np_buf queued;        /* behind it */
+  np_swaiter writer;    /* the first writer that waits; others allocate */
+  np_timer linger;      /* ticks while closing */
+  np_progress progress; /* meanwhile */
 } np_backlog;
 
 #define NP_UNTIL_CLOSED SIZE_MAX /* a mark: woken when the wire has closed */

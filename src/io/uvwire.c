@@ -64,8 +64,9 @@ static void uvwire_stop(np_wire *wire) {
 }
 
 /* After a short read libuv takes a hang-up for the end, also that of a
- * connection which was reset: what came would look complete. It gives no buffer
- * then, as it does for an end that it has read. One more read tells. SO_ERROR does not: a reset after the end leaves an error there, too. */
+ * connection which was reset: what came would look complete. It hands on no
+ * buffer then; with an end that it has read it does. One more read tells;
+ * SO_ERROR does not, as a reset after the end leaves an error there, too. */
 static int how_it_ended(np_uvwire *w) {
   int fd;
   char byte;
