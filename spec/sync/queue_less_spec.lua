@@ -6,14 +6,20 @@ local it = case.it
 local sync = neap.sync
 local settle = neap.testing.settle
 
+--- A queue with no room, and two puts that wait: one that cannot be ordered.
+local function full_queue()
+  local queue = sync.priority_queue(2)
+  queue:put(1)
+  queue:put(2)
+  local bad = neap.spawn(queue.put, queue, "x")
+  local good = neap.spawn(queue.put, queue, 3)
+  settle()
+  return queue, bad, good
+end
+
 describe("a priority queue whose order fails", function()
   it("raises that in the put that waited, and the get has its item", function()
-    local queue = sync.priority_queue(2)
-    queue:put(1)
-    queue:put(2)
-    local bad = neap.spawn(queue.put, queue, "x")
-    local good = neap.spawn(queue.put, queue, 3)
-    settle()
+    local queue, bad, good = full_queue()
 
     assert.equal(1, queue:get())
 
@@ -24,12 +30,7 @@ describe("a priority queue whose order fails", function()
   end)
 
   it("gives the room of a put that failed to the next one that waits", function()
-    local queue = sync.priority_queue(2)
-    queue:put(1)
-    queue:put(2)
-    local bad = neap.spawn(queue.put, queue, "x")
-    local good = neap.spawn(queue.put, queue, 3)
-    settle()
+    local queue, bad, good = full_queue()
 
     assert.equal(1, queue:get())
 
