@@ -94,13 +94,13 @@ local function serve_site()
 end
 
 given["neap.http"] = function(names, example)
-  local release = given["neap.fs"](names)
   local server = serve_site()
   names.ask = ask
   names.site = "http://127.0.0.1:" .. server:address().port
   if example:find("%f[%w]ws[:.]") then
     names.ws = assert(neap.http.websocket(names.site:gsub("^http", "ws") .. "/socket"))
   end
+  local release = given["neap.fs"](names) -- last: it stays where another raises
   return function()
     if names.ws then
       names.ws:close()
