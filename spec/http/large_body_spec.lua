@@ -16,6 +16,9 @@ end
 
 local BODY <const> = text_of(1000003)
 
+--- So that a body has its size on the way.
+local PLAIN <const> = { ["accept-encoding"] = "identity" }
+
 --- A server of that body: whole, and in chunks of odd sizes.
 local function serve()
   local app = http.app()
@@ -154,5 +157,28 @@ describe("a large body", function()
     response:close()
     server:close(0)
     server:wait_closed()
+  end)
+
+  it("dropped unread gives its place to one that waits for it", function()
+    local server <close> = serve()
+    local session <close> = http.session({ max_connections = 2, headers = PLAIN })
+    collectgarbage("stop") -- nothing else would look for garbage here
+    local _ <close> = setmetatable({}, { __close = function() collectgarbage("restart") end })
+
+    for _ = 1, 3 do
+      assert.equal(200, assert(session:get(server.url .. "/whole")).status)
+    end
+  end)
+
+  it("that is held keeps its place, and who waits for it the turn", function()
+    local server <close> = serve()
+    local session <close> = http.session({ max_connections = 1, headers = PLAIN })
+    local held = assert(session:get(server.url .. "/whole"))
+    local waits = neap.spawn(function() return session:get(server.url .. "/whole"):text() end)
+    neap.sleep(1.1) -- garbage is looked for meanwhile
+
+    assert.is_false(waits:done())
+    assert.is_true(held:text() == BODY)
+    assert.is_true(waits:await() == BODY)
   end)
 end)

@@ -45,9 +45,7 @@ static void look_again(np_host *h) {
   h->pool_memory.limit = at < limit ? at : limit;
 }
 
-/* Garbage is to be collected: at the next instruction of the task, or between
- * slices. */
-static void want_collection(np_host *h) {
+void np_limits_want(np_host *h) {
   h->guard.collect_at = SIZE_MAX;
   if (h->current) {
     h->guard.gc_due = true;
@@ -85,7 +83,7 @@ bool np_limits_refuse(np_host *h, const void *block, size_t more) {
   np_pool *p = &h->pool_memory;
   np_task *t = h->current;
   if ((!t && !g->in_c) || h->closed) return false;
-  if (p->held + more > g->collect_at) want_collection(h);
+  if (p->held + more > g->collect_at) np_limits_want(h);
   size_t limit = h->limits.memory + (g->in_c ? reserve(h) : 0);
   if (p->held + more <= limit) {
     g->asked_size = 0;
@@ -106,7 +104,7 @@ bool np_limits_refuse(np_host *h, const void *block, size_t more) {
 static bool is_full(np_host *h, size_t more, size_t limit) {
   size_t held = h->pool_memory.held;
   if (held + more <= limit) return false;
-  if (held > h->guard.collect_at) want_collection(h);
+  if (held > h->guard.collect_at) np_limits_want(h);
   return true;
 }
 

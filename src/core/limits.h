@@ -53,6 +53,10 @@ void np_limits_account(np_host *h, np_task *t, bool alive);
  * another one needed a little. Between slices. */
 void np_limits_settle(np_host *h);
 
+/* Garbage is to be collected soon: at the next instruction of the task that
+ * runs, or between slices. Plain. */
+void np_limits_want(np_host *h);
+
 /* Collects garbage, on L. */
 void np_limits_collect(np_host *h, lua_State *L);
 

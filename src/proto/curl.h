@@ -40,6 +40,8 @@ struct np_curl_pool {
   CURLM *multi;   /* NULL: closed */
   CURLSH *share;  /* cookies and TLS sessions */
   np_timer timer; /* libcurl's; runs while a transfer does */
+  np_timer stall; /* looks whether those that wait get their turn */
+  uint64_t stall_ns, begun, begun_seen; /* its time; transfers, by then */
   np_link running, waiting, hosts;
   uint32_t nrunning, max_running, max_per_host; /* transfers */
   bool closing;

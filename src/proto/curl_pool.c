@@ -15,10 +15,16 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "core/limits.h"
+#include "core/task.h"
 #include "core/timer.h"
 #include "proto/curl.h"
 
 enum { FIRST_CAPACITY = 64 };
+
+/* After which time those that wait are looked after, first and at last. */
+#define STALL      NP_SECOND
+#define STALL_MOST (64 * NP_SECOND)
 
 struct np_curl_socket {
   np_handle base; /* one hold: that of the uv_poll_t */
@@ -267,6 +273,7 @@ static int begin(np_curl_pool *p, np_curl *t) {
   t->running = true;
   t->server->running++;
   p->nrunning++;
+  p->begun++;
   t->stage = NP_CURL_CONNECT;
   t->begun = t->active = np_now(p->base.host);
   np_list_remove(&t->link);
@@ -291,6 +298,45 @@ static void begin_waiting(np_curl_pool *p) {
   }
 }
 
+/* Whether the program holds an answer, or held it, and does not read it. */
+static bool has_unread(const np_curl_pool *p) {
+  for (np_link *l = p->running.next; l != &p->running; l = l->next) {
+    np_curl *t = np_container_of(l, np_curl, link);
+    if (t->head_done && !np_wait_busy(&t->reader)) return true;
+  }
+  return false;
+}
+
+/* Answers that were dropped unread have their places until they are collected,
+ * and who waits for a place makes no garbage. So where nothing has begun for a
+ * while they are looked for; the less it helps, the more seldom. */
+static void on_stall(np_timer *timer) {
+  np_curl_pool *p = np_container_of(timer, np_curl_pool, stall);
+  np_host *h = p->base.host;
+  if (np_list_empty(&p->waiting)) return;
+  bool stalled = p->begun == p->begun_seen;
+  if (stalled && has_unread(p)) np_limits_want(h);
+  if (!stalled)
+    p->stall_ns = STALL;
+  else if (p->stall_ns < STALL_MOST)
+    p->stall_ns *= 2;
+  p->begun_seen = p->begun;
+  np_timer_start(h, timer, np_now(h) + p->stall_ns);  // has its place
+}
+
+/* Waits for its turn. */
+static int queue(np_curl_pool *p, np_curl *t) {
+  np_host *h = p->base.host;
+  if (!np_timer_running(&p->stall)) {
+    p->stall_ns = STALL;
+    p->begun_seen = p->begun;
+    int r = np_timer_start(h, &p->stall, np_now(h) + STALL);
+    if (r < 0) return r;
+  }
+  np_list_append(&p->waiting, &t->link);
+  return 0;
+}
+
 int np_curl_enter(np_curl_pool *p, np_curl *t, uint64_t key) {
   if (!np_timer_running(&p->timer)) {
     int r = np_timer_start(p->base.host, &p->timer, NP_NEVER);
@@ -299,10 +345,7 @@ int np_curl_enter(np_curl_pool *p, np_curl *t, uint64_t key) {
   if ((t->server = host_of(p, key)) == NULL) return UV_ENOMEM;
   t->server->known++;
   t->started = true;
-  if (!may_begin(p, t)) {
-    np_list_append(&p->waiting, &t->link);
-    return 0;
-  }
+  if (!may_begin(p, t)) return queue(p, t);
   int r = begin(p, t);
   if (r < 0) return r;
   act(p, CURL_SOCKET_TIMEOUT, 0);
@@ -352,6 +395,7 @@ void np_curl_pool_close(np_curl_pool *p) {
   end_all(&p->waiting);
   end_all(&p->running);
   np_timer_stop(p->base.host, &p->timer);
+  np_timer_stop(p->base.host, &p->stall);
   np_curl_easy_close(p);
   curl_multi_cleanup(p->multi);
   curl_share_cleanup(p->share);
@@ -384,6 +428,8 @@ void np_curl_pool_init(np_curl_pool *p, np_host *h) {
   np_list_init(&p->spare);
   p->timer.fire = on_timer;
   p->timer.weak = 1;
+  p->stall.fire = on_stall;
+  p->stall.weak = 1;
   np_handle_init(&p->base, h, &pool_handle);
 }
 
