@@ -302,8 +302,8 @@ int neap_stop(neap_host *host);
 
 /* Calls fn(host, ud) once from the loop, outside of any task, in the order of
  * the posts. What was accepted is called, at the latest while the host closes;
- * later ones are NEAP_ECLOSED. A post does not keep a program alive. NEAP_EFULL,
- * UV_ENOMEM. **any thread** */
+ * later ones are NEAP_ECLOSED. A post does not keep a program alive.
+ * NEAP_EFULL, UV_ENOMEM. **any thread** */
 int neap_post(neap_host *host, void (*fn)(neap_host *host, void *ud), void *ud);
 
 /* ---- results --------------------------------------------------------------*/

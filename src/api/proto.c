@@ -67,7 +67,8 @@ static void *open_beside(char *file, const char *name, char *tried,
   return module;
 }
 
-/* Upvalues: host, the module once it is loaded, name. Loads the module of that name. */
+/* Upvalues: host, the module once it is loaded, name. Loads the module of that
+ * name. */
 static int load_proto(lua_State *L) {
   const char *name = lua_tostring(L, lua_upvalueindex(3));
   lua_pushvalue(L, lua_upvalueindex(2));

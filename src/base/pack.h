@@ -5,8 +5,8 @@
  * metatables included), functions written in Lua with their upvalues (which
  * stay shared among those that are packed together), errors of neap, and what
  * is shared rather than copied: userdata that begins with an np_shared. By name
- * travel the modules in package.loaded, `_ENV` (which is `_G` there), and the functions in
- * them that are written in C or belong to neap.
+ * travel the modules in package.loaded, `_ENV` (which is `_G` there), and the
+ * functions in them that are written in C or belong to neap.
  */
 #ifndef NP_PACK_H
 #define NP_PACK_H

@@ -1,8 +1,8 @@
 /*
  * alloc.h: the allocator of a state that a host owns: free lists by size
  * class. Lua tells the size of what it gives back, so nothing is stored beside
- * a block, and a task costs no visit to malloc. Neither do messages and lists of
- * 16 KiB to 1 MiB: a few MiB of such blocks are kept for the next ones.
+ * a block, and a task costs no visit to malloc. Neither do messages and lists
+ * of 16 KiB to 1 MiB: a few MiB of such blocks are kept for the next ones.
  */
 #ifndef NP_ALLOC_H
 #define NP_ALLOC_H

@@ -2,8 +2,8 @@
  * event.c: a flag that tasks wait for. Nobody waits while it is set; setting
  * it wakes all who wait, and as waking runs no Lua, none comes meanwhile.
  *
- * core.event(class) gives the owner of an event, with its three hot functions as
- * fields, as gate.c has it.
+ * core.event(class) gives the owner of an event, with its three hot functions
+ * as fields, as gate.c has it.
  */
 #include <lauxlib.h>
 

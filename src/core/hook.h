@@ -85,8 +85,8 @@ typedef struct np_guard {
   bool (*on_interrupt)(np_host *h);
 } np_guard;
 
-/* Takes over limits.time, limits.preempt and debug mode: makes, changes or stops the
- * timer. Plain: 0 or a UV_ code. */
+/* Takes over limits.time, limits.preempt and debug mode: makes, changes or
+ * stops the timer. Plain: 0 or a UV_ code. */
 int np_guard_set(np_host *h);
 
 /* Makes np_guard_interrupt work though there are no limits. Plain: 0 or a
@@ -99,7 +99,8 @@ void np_guard_interrupt(np_host *h);
 /* No longer. In the host's thread. */
 void np_guard_calm(np_host *h);
 
-/* host->dump_due is set: has it seen to though the host may compute. Likewise. */
+/* host->dump_due is set: has it seen to though the host may compute.
+ * Likewise. */
 void np_guard_look(np_host *h);
 
 /* The host runs in this thread now. */

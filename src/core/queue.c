@@ -243,8 +243,8 @@ static int queue_put_nowait(lua_State *L) {
 /* ---- getting ----------------------------------------------------------- */
 
 /* There is room: the item of the first who waits to put one enters; a ring has
- * a place for it that was in use. What the order raises is that one's error, and
- * the room is the next one's. */
+ * a place for it that was in use. What the order raises is that one's error,
+ * and the room is the next one's. */
 static void admit(lua_State *L, np_queue *q) {
   lua_State *co = np_waitq_wake(&q->putters)->leaf;
   lua_pushvalue(co, ITEM);

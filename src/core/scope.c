@@ -4,8 +4,9 @@
  * Each coroutine has a stack of the scopes that it entered (np_coro.top and
  * those that `parent` leads to and that have the same np_coro). While a
  * coroutine is on a task's running chain, its outermost scope's parent is the
- * innermost scope of its resumer, so that task->scope and the parents give all that is in force, innermost
- * first. A suspended generator's scopes stay with it.
+ * innermost scope of its resumer, so that task->scope and the parents give all
+ * that is in force, innermost first. A suspended generator's scopes stay with
+ * it.
  *
  * A scope that a C function entered is a userdata in that function's frame,
  * to be closed: it ends when the frame does, when the coroutine is closed
@@ -140,11 +141,11 @@ static void interrupt_one(np_host *h, np_task *t) {
 /*
  * A pass: t, then the tasks that np_watch_flow adds while waits are undone.
  * They are linked through next_ready, which a parked task does not use, so a
- * chain of any length takes no C stack. cancel_pass tells who was reached: it is
- * the number of the pass, an even one, or that and 1 for who was reached again.
- * What waits for such a task is undone where it can be. The block of a group
- * cannot, and asks its children again: so who waits for the block in turn is
- * undone, and none of them waits for ever. Nobody is asked a third time.
+ * chain of any length takes no C stack. cancel_pass tells who was reached: it
+ * is the number of the pass, an even one, or that and 1 for who was reached
+ * again. What waits for such a task is undone where it can be. The block of a
+ * group cannot, and asks its children again: so who waits for the block in turn
+ * is undone, and none of them waits for ever. Nobody is asked a third time.
  */
 void np_interrupt(np_host *h, np_task *t) {
   if (!h->passing) h->cancel_pass += 2;

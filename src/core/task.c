@@ -230,8 +230,9 @@ static int main_k(lua_State *L, int status, lua_KContext ctx) {
   return lua_gettop(L) - 1;
 }
 
-/* [msgh, body, args ..] The base of each task: its body runs under lua_pcallk, so that the <close>
- * handlers of a failing task run inside it, and may wait. */
+/* [msgh, body, args ..] The base of each task: its body runs under lua_pcallk,
+ * so that the <close> handlers of a failing task run inside it, and may
+ * wait. */
 static int task_main(lua_State *L) {
   int status = lua_pcallk(L, lua_gettop(L) - 2, LUA_MULTRET, 1, 0, main_k);
   return main_k(L, status, 0);

@@ -5,8 +5,8 @@
  * one is stopped, also if it was the only one: it then fires for nothing and is
  * armed anew, which is cheaper than keeping it exact. The virtual clock stands
  * still until loop.c finds nothing ready and asks for a jump; meanwhile the uv
- * timer is armed for good, since by it our timers keep the loop alive. Afterwards
- * the clock goes on from where it was, so it never runs backwards.
+ * timer is armed for good, since by it our timers keep the loop alive.
+ * Afterwards the clock goes on from where it was, so it never runs backwards.
  */
 #include "core/timer.h"
 
@@ -37,8 +37,8 @@ uint64_t np_deadline(np_host *h, lua_Number seconds) {
 
 /*
  * Each place has up to four others below it. Beside the pointer to its timer it
- * has the upper bits of the deadline, in units of 4 ms since the first timer, so
- * that a comparison seldom looks at timers, which are all over the memory.
+ * has the upper bits of the deadline, in units of 4 ms since the first timer,
+ * so that a comparison seldom looks at timers, which are all over the memory.
  * Deadlines in half a year share the last unit.
  */
 enum { ARITY = 4, UNIT_BITS = 22 };

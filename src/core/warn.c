@@ -104,8 +104,8 @@ void np_warn_unclosed(lua_State *L, np_host *h) {
 
 /* ---- tasks ------------------------------------------------------------- */
 
-/* [task, trace] -> text: the trace (a C string or NULL), or where the task stands if it
- * lives; and where it was spawned */
+/* [task, trace] -> text: the trace (a C string or NULL), or where the task
+ * stands if it lives; and where it was spawned */
 static int describe_task(lua_State *L) {
   np_task *t = lua_touserdata(L, 1);
   const char *trace = lua_touserdata(L, 2);

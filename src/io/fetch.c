@@ -285,8 +285,8 @@ enum { ROOT = 1, PATH, LIMIT, QUICK };
 /* fetch(root | nil, path, limit, quick): the file at a path beneath a
  * directory, or at any path, which is to be closed; its size, when it was
  * changed in ns, and whether others of the directory may be fetched quickly.
- * One of 1 to `limit` bytes has been read, of one without a size it is not known
- * whether there is something in it. For what is no file false and
+ * One of 1 to `limit` bytes has been read, of one without a size it is not
+ * known whether there is something in it. For what is no file false and
  * "directory" or "other"; or nil and an error. **waits** */
 static int fs_fetch(lua_State *L) {
   const char *root = lua_isnil(L, ROOT) ? NULL : np_checkpath(L, ROOT);

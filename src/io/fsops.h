@@ -16,8 +16,9 @@
 /* -errno as a UV_ code. */
 int np_fsop_errno(void);
 
-/* Opens with O_CLOEXEC. A fifo that is to be written waits for its reader, until
- * it is cancelled; one to be read waits when it is read. A directory is EISDIR. Fills *st. A descriptor or an error. */
+/* Opens with O_CLOEXEC. A fifo that is to be written waits for its reader,
+ * until it is cancelled; one to be read waits when it is read. A directory is
+ * EISDIR. Fills *st. A descriptor or an error. */
 int np_fsop_open(const char *path, int flags, mode_t mode, struct stat *st,
                  const atomic_bool *cancelled);
 

@@ -7,13 +7,14 @@
  * its bytes are looked for before. The first and the last one are read: a file
  * system that cannot tell says so, and where the disk is being read, forwards,
  * the last one is not there yet. cachestat then counts the pages between, also
- * those that are being read. It is new (Linux 6.5) and tells those alone who own
- * the file or may write it; elsewhere a byte in each STRIDE is read. What is
- * missing between two such bytes the loop has to wait for: one short read. Files
- * that are sent whole come and go in long stretches, of which nothing was taken
- * for there that was not; of random parts of files three times the size of the
- * memory, 8 of 1000 pieces of 128 KiB were, and 11 where only their ends were
- * looked at. Looking at a byte takes 0.4 us; counting a MiB 8 us, copying it 30.
+ * those that are being read. It is new (Linux 6.5) and tells those alone who
+ * own the file or may write it; elsewhere a byte in each STRIDE is read. What
+ * is missing between two such bytes the loop has to wait for: one short read.
+ * Files that are sent whole come and go in long stretches, of which nothing was
+ * taken for there that was not; of random parts of files three times the size
+ * of the memory, 8 of 1000 pieces of 128 KiB were, and 11 where only their ends
+ * were looked at. Looking at a byte takes 0.4 us; counting a MiB 8 us, copying
+ * it 30.
  */
 #include "io/incore.h"
 

@@ -166,7 +166,8 @@ void np_stream_consume(np_stream *s, size_t n);
 int np_stream_push(np_stream *s, const uv_buf_t *pieces, unsigned n);
 
 /* Whether a file may be sent from the system's own memory now: the wire can,
- * nothing is unsent, and it has not just taken less than it was given. Plain. */
+ * nothing is unsent, and it has not just taken less than it was given.
+ * Plain. */
 bool np_stream_takes_file(const np_stream *s);
 
 /* Then: sends bytes of a file, from an offset on, that are in memory, as many

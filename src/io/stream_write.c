@@ -3,9 +3,9 @@
  *
  * A write is tried at once. What the wire does not take is copied into the
  * backlog's `queued`; when nothing is under way, that buffer becomes `sending`,
- * which the wire reads from until on_written. Each call queues all its bytes before
- * its task waits, so they go out in one piece and in the order of the calls,
- * and a write that is cancelled or times out has only stopped waiting. A
+ * which the wire reads from until on_written. Each call queues all its bytes
+ * before its task waits, so they go out in one piece and in the order of the
+ * calls, and a write that is cancelled or times out has only stopped waiting. A
  * writer waits while more than s->high bytes are unsent.
  */
 #include "core/task.h"

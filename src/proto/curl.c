@@ -1,7 +1,8 @@
 /*
  * curl.c: the module neap.proto.curl, HTTP requests by libcurl:
  *
- *   pool(max_idle)   connections, cookies and TLS sessions (curl_pool.c, curl_session.c)
+ *   pool(max_idle)   connections, cookies and TLS sessions (curl_pool.c,
+ *                    curl_session.c)
  *   transfer(pool)   a request and its answer (curl_transfer.c); begin: one
  *                    that is like an earlier one
  *

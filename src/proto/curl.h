@@ -153,7 +153,7 @@ struct np_curl {
 
 extern const np_class np_curl_pool_class, np_curl_class;
 
-/* ---- curl_easy.c: plain ---------------------------------------------------- */
+/* ---- curl_easy.c: plain -------------------------------------------------- */
 
 /* One of those that are kept that is set for the plan (not 0), or NULL. */
 np_curl_easy *np_curl_easy_like(np_curl_pool *p, uint64_t plan);
@@ -166,7 +166,7 @@ void np_curl_easy_give_back(np_curl_pool *p, np_curl_easy *e);
 /* Frees those that are kept. */
 void np_curl_easy_close(np_curl_pool *p);
 
-/* ---- curl_pool.c: plain ---------------------------------------------------- */
+/* ---- curl_pool.c: plain -------------------------------------------------- */
 
 /* Begins or, when as many run as may, waits for its turn; `key` stands for the
  * server. 0, UV_ENOMEM or NP_ETIMERS. */
@@ -183,12 +183,12 @@ void np_curl_settle(np_curl_pool *p);
 void np_curl_pool_init(np_curl_pool *p, np_host *h);
 bool np_curl_pool_open(np_curl_pool *p, long max_idle);
 
-/* ---- curl_session.c --------------------------------------------------------- */
+/* ---- curl_session.c ------------------------------------------------------ */
 
 /* pool(max_running, max_per_host, max_idle) -> Pool */
 int np_curl_pool_new(lua_State *L);
 
-/* ---- curl_setup.c --------------------------------------------------------- */
+/* ---- curl_setup.c -------------------------------------------------------- */
 
 /* Sets the easy handle of t, for a plan or 0, as the options in the table at
  * arg say. **raises** */
@@ -212,7 +212,7 @@ void np_curl_wake_writer(np_curl *t);
 /* What the reader waits for is there. */
 bool np_curl_ready(const np_curl *t);
 
-/* ---- curl_held.c: what came of a body ------------------------------------- */
+/* ---- curl_held.c: what came of a body ------------------------------------ */
 
 /* How many bytes; plain. */
 size_t np_curl_held(const np_curl *t);
@@ -226,7 +226,7 @@ void np_curl_held_push(lua_State *L, np_curl *t, size_t n);
 /* Plain. */
 void np_curl_held_free(np_curl *t);
 
-/* ---- curl_transfer.c ------------------------------------------------------ */
+/* ---- curl_transfer.c ----------------------------------------------------- */
 
 /* It has ended, as libcurl or `reason` says: wakes who waits. Plain. */
 void np_curl_finish(np_curl *t, np_curl_reason reason, CURLcode result);
@@ -235,7 +235,7 @@ int np_curl_new(lua_State *L);
 /* begin(pool, plan, server, deadline) -> Transfer | nil */
 int np_curl_begin(lua_State *L);
 
-/* ---- curl_error.c --------------------------------------------------------- */
+/* ---- curl_error.c -------------------------------------------------------- */
 
 /* [..] -> [.. nil code stage text] of a transfer that failed; returns 4. */
 int np_curl_fail(lua_State *L, const np_curl *t);

@@ -36,7 +36,7 @@ static void touch(np_curl *t) {
   if (t->easy->idle != NP_FOREVER) t->active = np_now(t->host);
 }
 
-/* ---- waking ---------------------------------------------------------------- */
+/* ---- waking -------------------------------------------------------------- */
 
 bool np_curl_ready(const np_curl *t) {
   if (t->done) return true;
@@ -60,7 +60,7 @@ void np_curl_wake_writer(np_curl *t) {
   np_wake(&t->writer);
 }
 
-/* ---- the answer ------------------------------------------------------------ */
+/* ---- the answer ---------------------------------------------------------- */
 
 static int status_of(const char *line, size_t n) {
   const char *space = memchr(line, ' ', n);
@@ -131,7 +131,7 @@ size_t np_curl_on_body(char *data, size_t size, size_t n, void *easy) {
   return n;
 }
 
-/* ---- the request ----------------------------------------------------------- */
+/* ---- the request --------------------------------------------------------- */
 
 /* The connection is there, and the request follows. */
 int np_curl_on_request(void *easy, char *ip, char *local, int port,

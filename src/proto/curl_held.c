@@ -5,7 +5,7 @@
  * address is at its beginning, where that string will have its head. Who wants
  * a body whole gets it from one buffer.
  *
- *   t->full     the first full block, or NULL; its first t->taken bytes are gone
+ *   t->full     the first full block, or NULL; t->taken bytes of it are gone
  *   t->body     a block that is being filled, or bytes that are no block
  */
 #include <string.h>

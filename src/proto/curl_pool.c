@@ -59,7 +59,7 @@ static void act(np_curl_pool *p, curl_socket_t fd, int events) {
   np_curl_settle(p);
 }
 
-/* ---- sockets --------------------------------------------------------------- */
+/* ---- sockets ------------------------------------------------------------- */
 
 static void socket_forget(np_curl_socket *s) {
   np_curl_pool *p = s->pool;
@@ -211,7 +211,7 @@ int np_curl_close_socket(void *pool, curl_socket_t fd) {
   return close(fd);
 }
 
-/* ---- libcurl's timeout ----------------------------------------------------- */
+/* ---- libcurl's timeout --------------------------------------------------- */
 
 static void set_timer(np_curl_pool *p, uint64_t when) {
   np_timer_stop(p->base.host, &p->timer);
@@ -234,7 +234,7 @@ static void on_timer(np_timer *timer) {
   act(p, CURL_SOCKET_TIMEOUT, 0);
 }
 
-/* ---- transfers ------------------------------------------------------------- */
+/* ---- transfers ----------------------------------------------------------- */
 
 static np_curl_host *host_of(np_curl_pool *p, uint64_t key) {
   np_curl_host *s;
@@ -379,7 +379,7 @@ void np_curl_flow(np_curl *t) {
                                      (t->send_paused ? CURLPAUSE_SEND : 0));
 }
 
-/* ---- the pool -------------------------------------------------------------- */
+/* ---- the pool ------------------------------------------------------------ */
 
 static void end_all(np_link *list) {
   np_link *link;

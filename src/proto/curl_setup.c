@@ -24,7 +24,7 @@ enum {
 typedef enum kind { TEXT, FLAG, NUMBER, MS, BLOB, OWN } kind;
 typedef CURLcode own_setter(lua_State *L, np_curl *t);
 
-/* ---- options that are ours ------------------------------------------------- */
+/* ---- options that are ours ----------------------------------------------- */
 
 /* [.. list] A list of texts becomes one of libcurl's, in the place of `own`. */
 static CURLcode set_list(lua_State *L, np_curl_easy *e, CURLoption option,
@@ -131,7 +131,7 @@ static CURLcode set_max_head(lua_State *L, np_curl *t) {
   return CURLE_OK;
 }
 
-/* ---- TLS keys for Wireshark ------------------------------------------------ */
+/* ---- TLS keys for Wireshark ---------------------------------------------- */
 
 static void on_keys(const SSL *ssl, const char *line) {
   const char *path = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
@@ -162,7 +162,7 @@ static CURLcode set_keylog(lua_State *L, np_curl *t) {
   return curl_easy_setopt(t->easy->curl, CURLOPT_SSL_CTX_DATA, p->keylog);
 }
 
-/* ---- the list -------------------------------------------------------------- */
+/* ---- the list ------------------------------------------------------------ */
 
 static const struct option {
   const char *name;

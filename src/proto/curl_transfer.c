@@ -9,7 +9,7 @@
  *   t:head()                  -> status, whether its body is encoded | fail
  *   t:lines()                 -> reason, version, fields of that head
  *   t:read(most)              -> some bytes | nil at the end | fail
- *   t:settle()                   waits until it has ended, or holds as much as it may
+ *   t:settle()                   waits until it has ended, or holds all it may
  *   t:all(most)               -> the rest of the body | fail; over it: LIMIT
  *   t:write(bytes) t:finish()    of a streamed request: true | false once the
  *                                transfer has ended
@@ -35,7 +35,7 @@ enum {
   OUT_HIGH = 256 * 1024, /* of the request's */
 };
 
-/* ---- the end ---------------------------------------------------------------- */
+/* ---- the end ------------------------------------------------------------- */
 
 static void note_errno(np_curl *t) {
   long code = 0;
@@ -87,7 +87,7 @@ static bool went_well(const np_curl *t) {
   return t->done && t->reason == NP_CURL_NONE && t->result == CURLE_OK;
 }
 
-/* ---- times ------------------------------------------------------------------ */
+/* ---- times --------------------------------------------------------------- */
 
 static uint64_t later(uint64_t from, uint64_t ns) {
   return ns == NP_FOREVER ? NP_FOREVER : from + ns;
@@ -141,7 +141,7 @@ static void on_time(np_timer *timer) {
   if (when != NP_FOREVER) np_timer_start(t->host, timer, when);
 }
 
-/* ---- waiting ---------------------------------------------------------------- */
+/* ---- waiting ------------------------------------------------------------- */
 
 static void hold(np_curl *t, bool *held) {
   *held = true;
@@ -231,7 +231,7 @@ static int wait_for(lua_State *L, np_curl *t, np_curl_rule rule, size_t most) {
   return np_park(L, h, &t->reader, &read_class);
 }
 
-/* ---- the request's body ----------------------------------------------------- */
+/* ---- the request's body -------------------------------------------------- */
 
 static int write_finish(lua_State *L, np_wait *w) {
   np_curl *t = np_container_of(w, np_curl, writer);
@@ -278,7 +278,7 @@ static int transfer_finish(lua_State *L) {
   return 0;
 }
 
-/* ---- methods ---------------------------------------------------------------- */
+/* ---- methods ------------------------------------------------------------- */
 
 static bool has_times(const np_curl *t) {
   return t->deadline != NP_FOREVER || t->easy->patience != NP_FOREVER ||

@@ -21,10 +21,10 @@
  * value. A head is read by one wait: the rule looks for its end, and for what
  * is no head, in bytes that have not been looked at.
  *
- * A connection that `rests` gives its Lua stack back while it is idle: read_head
- * then ends as if the connection was over, and rest(), called at the base of
- * the task, waits for the next request or the end. When one of them comes, the
- * task begins anew with fn(conn).
+ * A connection that `rests` gives its Lua stack back while it is idle:
+ * read_head then ends as if the connection was over, and rest(), called at the
+ * base of the task, waits for the next request or the end. When one of them
+ * comes, the task begins anew with fn(conn).
  */
 #include "proto/http1.h"
 
@@ -112,8 +112,8 @@ static np_http_conn *conn_of(np_stream *s) {
   return (np_http_conn *)(uintptr_t)s->separator;
 }
 
-/* Looks at each line once, but at the last one whenever it is asked. Whatever cannot become a head ends it as well: the
- * parser then says what is wrong. */
+/* Looks at each line once, but at the last one whenever it is asked. Whatever
+ * cannot become a head ends it as well: the parser then says what is wrong. */
 static ptrdiff_t rule_head(np_stream *s) {
   np_http_conn *c = conn_of(s);
   size_t size = np_buf_size(&s->in);

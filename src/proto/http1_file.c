@@ -1,9 +1,9 @@
 /*
- * http1_file.c: files as the bodies of answers. Bytes of a file go out in one of
- * two ways: from the kernel's own memory (`send_file`), or from a buffer, into
- * which they were read at once or by a thread (`write_file`). The first way
- * never waits: it ends where the connection takes no more, or where bytes are
- * not in memory. Then a piece goes the other way, which waits for both.
+ * http1_file.c: files as the bodies of answers. Bytes of a file go out in one
+ * of two ways: from the kernel's own memory (`send_file`), or from a buffer,
+ * into which they were read at once or by a thread (`write_file`). The first
+ * way never waits: it ends where the connection takes no more, or where bytes
+ * are not in memory. Then a piece goes the other way, which waits for both.
  */
 #include <assert.h>
 

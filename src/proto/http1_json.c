@@ -17,7 +17,7 @@
 enum { MAX_DEPTH = 1000 };
 
 #define DIGITS_14 100000000000000.0  /* the first that has 15 */
-#define EXACT     9007199254740992.0 /* 2^53: below it each integer is a float */
+#define EXACT     9007199254740992.0 /* 2^53: below it integers are exact */
 
 /* Whether 14 digits tell the number at idx. Most have at most four decimals,
  * for which no text must be made. */

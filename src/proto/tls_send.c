@@ -7,9 +7,9 @@
  * most.
  *
  * What does not go out is kept in `out`, and then nothing more is encrypted. Of
- * records that have not gone out whole, the user keeps the plaintext and is told
- * that it was not taken; the next write leaves out those `ahead` bytes. So a
- * user counts right what is unsent, and a peer that does not read is felt
+ * records that have not gone out whole, the user keeps the plaintext and is
+ * told that it was not taken; the next write leaves out those `ahead` bytes. So
+ * a user counts right what is unsent, and a peer that does not read is felt
  * through both layers.
  */
 #include <openssl/err.h>

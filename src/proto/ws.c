@@ -249,7 +249,8 @@ static bool take_data(lua_State *L, codec *c, const struct wslay_frame_iocb *f,
   return true;
 }
 
-/* Part of a frame. False on an error; e->kind is set when something is whole. */
+/* Part of a frame. False on an error; e->kind is set when something is
+ * whole. */
 static bool take_chunk(lua_State *L, codec *c, const struct wslay_frame_iocb *f,
                        event *e) {
   if (!c->in_frame && !begin_frame(c, f)) return false;

@@ -1,6 +1,7 @@
 /*
- * ws_utf8.c: the check of UTF-8. Only the second byte of a character has a range
- * that depends on the first; table 3-7 of the Unicode standard lists them.
+ * ws_utf8.c: the check of UTF-8. Only the second byte of a character has a
+ * range that depends on the first; table 3-7 of the Unicode standard lists
+ * them.
  */
 #include "proto/ws_utf8.h"
 

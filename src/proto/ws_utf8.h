@@ -1,6 +1,6 @@
 /*
- * ws_utf8.h: is text UTF-8? Checked piece by piece, as it comes: a wrong byte is
- * seen where it stands, and a character may be cut anywhere.
+ * ws_utf8.h: is text UTF-8? Checked piece by piece, as it comes: a wrong byte
+ * is seen where it stands, and a character may be cut anywhere.
  */
 #ifndef NP_WS_UTF8_H
 #define NP_WS_UTF8_H

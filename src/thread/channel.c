@@ -6,9 +6,9 @@
  *
  * A value goes directly to the first receiver that waits, so receivers wait
  * only while the queue is empty, and senders only while it is full. Who waits
- * is a chan_wait in a userdata on the task's stack, with a hold. Under the lock it goes from
- * WAITING to HANDED, with a note to its host; from then on the wait cannot be
- * undone, so no value is lost.
+ * is a chan_wait in a userdata on the task's stack, with a hold. Under the lock
+ * it goes from WAITING to HANDED, with a note to its host; from then on the
+ * wait cannot be undone, so no value is lost.
  */
 #include "thread/channel.h"
 

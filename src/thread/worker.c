@@ -246,7 +246,8 @@ static int deadlock_error(lua_State *L) {
   return 0;
 }
 
-/* Calls fn(job [, the value at idx]); what is out of memory leaves no result. */
+/* Calls fn(job [, the value at idx]); what is out of memory leaves no
+ * result. */
 static void call(lua_State *L, lua_CFunction fn, np_job *job, int idx) {
   lua_pushcfunction(L, fn);
   lua_pushlightuserdata(L, job);
