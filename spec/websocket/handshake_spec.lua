@@ -164,6 +164,8 @@ describe("a server", function()
     { D .. "; server_max_window_bits", nil },
     { D .. "; client_max_window_bits=7", nil },
     { D .. "; client_max_window_bits=x", nil },
+    { D .. "; server_no_context_takeover=1", nil },
+    { D .. "; client_no_context_takeover=x", nil },
     { D .. "; unknown", nil },
     { D .. "; server_no_context_takeover; server_no_context_takeover", nil },
     { "x-webkit-deflate-frame", nil },
@@ -403,6 +405,14 @@ describe("a client", function()
     { "a window that we cannot keep", function(req)
       return answer(UPGRADE .. "Sec-WebSocket-Accept: " .. accept_of(req) .. D .. "; client_max_window_bits=8")
     end, "parameters" },
+    { "a value where there is none", function(req)
+      return answer(UPGRADE .. "Sec-WebSocket-Accept: " .. accept_of(req) .. D .. "; server_no_context_takeover=1")
+    end, "parameters" },
+    { "a second Sec-WebSocket-Accept", function(req)
+      local line = "Sec-WebSocket-Accept: "
+      return answer(UPGRADE .. line .. accept_of(req) .. "\r\n" .. line .. ACCEPT)
+    end, "does not belong" },
+    { "an end behind interim answers", ("HTTP/1.1 102 Processing\r\n\r\n"):rep(16), "ended in the handshake" },
     { "an end in the middle", "HTTP/1.1 101 Switching", "ended in the handshake" },
   }
   for _, one in ipairs(wrong) do
@@ -415,12 +425,39 @@ describe("a client", function()
     end)
   end
 
-  it("refuses an answer without end", function()
-    local _ <close>, url = fake(function() return "HTTP/1.1 101 x\r\n" .. ("a: b\r\n"):rep(20000) end)
-    local ws, err = websocket.connect(url)
+  it("refuses a second subprotocol, though both were offered", function()
+    local _ <close>, url = fake(function(req)
+      return answer(UPGRADE .. "Sec-WebSocket-Accept: " .. accept_of(req)
+        .. "\r\nSec-WebSocket-Protocol: a\r\nSec-WebSocket-Protocol: b")
+    end)
+    local ws, err = websocket.connect(url, { subprotocols = { "a", "b" } })
     assert.is_nil(ws)
-    assert.equal("LIMIT", err.code)
+    assert.matches("'a, b', which was not offered", err.message, 1, true)
   end)
+
+  it("passes over interim answers", function()
+    local _ <close>, url = fake(function(req)
+      return "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"
+        .. answer(UPGRADE .. "Sec-WebSocket-Accept: " .. accept_of(req))
+        .. support.frame(0x81, "hello", false)
+    end)
+    local ws <close> = assert(websocket.connect(url, { close_timeout = 0 }))
+    assert.equal("hello", (ws:receive()))
+    assert.is_nil(ws.headers:get("link"))
+  end)
+
+  for what, text in pairs({
+    ["an answer"] = "HTTP/1.1 101 x\r\n" .. ("a: b\r\n"):rep(20000),
+    ["interim answers"] = ("HTTP/1.1 102 x\r\n\r\n"):rep(20000),
+  }) do
+    it("refuses " .. what .. " without end, and says which server's", function()
+      local _ <close>, url = fake(function() return text end)
+      local ws, err = websocket.connect(url)
+      assert.is_nil(ws)
+      assert.equal("LIMIT", err.code)
+      assert.matches("websocket " .. url .. ": the head of the answer: more than ", err.message, 1, true)
+    end)
+  end
 
   it("gives up after the timeout", function()
     local server <close> = assert(neap.net.serve("127.0.0.1", 0, function(stream) stream:readall() end))

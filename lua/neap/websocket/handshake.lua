@@ -189,14 +189,20 @@ local function parse_head(head)
   return math.tointeger(tonumber(status)), reason, fields
 end
 
+--- Whether a head is of an interim answer: another one follows it.
+---@param head string
+function handshake.is_interim(head)
+  return head:match("^HTTP/1%.1 1%d%d[ \r]") ~= nil and not head:match("^HTTP/1%.1 101")
+end
+
 --- What is wrong with an answer of status 101, or nil.
 local function answer_problem(fields, options, key)
-  local subprotocol = fields:get("sec-websocket-protocol")
+  local subprotocol = joined(fields, "sec-websocket-protocol")
   local asked = tokens(table.concat(options.subprotocols or {}, ","))
   if not has_token(joined(fields, "upgrade"), "websocket")
     or not has_token(joined(fields, "connection"), "upgrade") then
     return "the server upgrades to something else"
-  elseif fields:get("sec-websocket-accept") ~= proto.accept_key(key) then
+  elseif joined(fields, "sec-websocket-accept") ~= proto.accept_key(key) then
     return "the server's Sec-WebSocket-Accept does not belong to our key"
   elseif subprotocol and not asked[subprotocol] then
     return ("the server chose the subprotocol '%s', which was not offered"):format(subprotocol)

@@ -142,8 +142,23 @@ local Guard = {
   end,
 }
 
+local MAX_INTERIM = 16
+
+--- The head of the answer, behind interim ones.
+local function read_answer(stream)
+  for _ = 0, MAX_INTERIM do
+    local head, err = stream:readuntil("\r\n\r\n")
+    if not head or not handshake.is_interim(head) then
+      return head, err
+    end
+  end
+  return nil, errors.new("LIMIT", ("more than %d interim ones"):format(MAX_INTERIM))
+end
+
 local function ended_early(target, err)
-  if err and err.code ~= "EOF" then
+  if err and err.code == "LIMIT" then
+    return nil, errors.new("LIMIT", ("websocket %s: the head of the answer: %s"):format(target.text, err.message))
+  elseif err and err.code ~= "EOF" then
     return nil, err
   end
   return nil, errors.new("HTTP", ("websocket %s: the connection ended in the handshake"):format(target.text))
@@ -162,7 +177,7 @@ local function connect(target, opts)
   if not ok then
     return nil, err
   end
-  head, err = stream:readuntil("\r\n\r\n")
+  head, err = read_answer(stream)
   if not head then
     return ended_early(target, err)
   end

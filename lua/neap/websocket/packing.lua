@@ -133,7 +133,8 @@ local function is_known(params)
       return false
     end
   end
-  return params.server_no_context_takeover ~= "" and params.client_no_context_takeover ~= ""
+  return type(params.server_no_context_takeover) ~= "string" -- these have no value
+    and type(params.client_no_context_takeover) ~= "string"
 end
 
 --- What one offer leads to, as the server's options and its answer, or nil.
