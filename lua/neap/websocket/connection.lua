@@ -135,13 +135,19 @@ end
 
 -- ---- pings ---------------------------------------------------------------------
 
---- Waits for the pong to a ping that was sent at `start`.
+--- Waits for the pong to a ping that was sent at `start`. One pong answers all
+--- pings of the same payload that came before it.
 local function await_pong(self_link, payload, timeout, start)
   local future = core.future()
   self_link.pongs = self_link.pongs or {}
-  self_link.pongs[payload] = future
+  local waiting = self_link.pongs[payload] or {}
+  self_link.pongs[payload] = waiting
+  waiting[future] = true
   local ok, answered = pcall(combine.wait_for, future, timeout)
-  self_link.pongs[payload] = nil
+  waiting[future] = nil
+  if next(waiting) == nil and self_link.pongs[payload] == waiting then
+    self_link.pongs[payload] = nil
+  end
   if ok and answered then
     return core.now() - start
   elseif ok then

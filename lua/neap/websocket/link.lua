@@ -39,7 +39,7 @@ local next_frame = proto.codec(false, 0, 0, false).next
 ---@field full boolean?  the reader waits for room
 ---@field receivers table
 ---@field room table?  of the reader, made when it first waits
----@field pongs table<string, neap.Future>?  pings that are waited for
+---@field pongs table<string, table<neap.Future, true>>?  pings that are waited for
 ---@field goodbye string?  the payload of the close frame to send
 ---@field answered boolean?  the peer's close frame has come
 ---@field refused boolean?  the peer broke the rules
@@ -225,13 +225,21 @@ function handlers.ping(self, payload)
   end
 end
 
-function handlers.pong(self, payload)
-  local pongs = self.pongs or {}
-  local future = pongs[payload]
-  pongs[payload] = nil
-  if future and not future:done() then
-    future:set_result(true)
+--- Tells those who wait for an answer to a ping whether it came.
+local function tell_pong(self, payload, answered)
+  local waiting = self.pongs and self.pongs[payload] or {}
+  if self.pongs then
+    self.pongs[payload] = nil
   end
+  for future in pairs(waiting) do
+    if not future:done() then
+      future:set_result(answered)
+    end
+  end
+end
+
+function handlers.pong(self, payload)
+  tell_pong(self, payload, true)
 end
 
 function handlers.close(self, reason, code)
@@ -365,10 +373,8 @@ local function finish(self)
   if self.packer then
     self.packer:close()
   end
-  for _, future in pairs(self.pongs or {}) do
-    if not future:done() then
-      future:set_result(false)
-    end
+  for payload in pairs(self.pongs or {}) do
+    tell_pong(self, payload, false)
   end
 end
 
