@@ -107,15 +107,26 @@ static const struct {
     {SSL_R_RENEGOTIATION_MISMATCH, "renegotiation is refused"},
 };
 
+/* What a peer refuses with. OpenSSL has no name for each alert. */
+static void describe_alert(int alert, const char *text, char *buf,
+                           size_t size) {
+  const char *name = SSL_alert_desc_string_long(alert);
+  if (alert == SSL_AD_CERTIFICATE_REQUIRED)
+    name = "it requires a certificate of ours (option `cert`)";
+  if (strcmp(name, "unknown") == 0) {
+    snprintf(buf, size, "the peer refused: %s", text);
+  } else {
+    snprintf(buf, size, "the peer refused: %s (%s)", name, text);
+  }
+}
+
 static void describe_reason(unsigned long e, char *buf, size_t size) {
   int reason = ERR_GET_REASON(e);
   const char *text = ERR_reason_error_string(e);
   if (!text) text = "unknown reason";
   if (ERR_GET_LIB(e) == ERR_LIB_SSL) {
     if (reason > SSL_AD_REASON_OFFSET && reason < SSL_AD_REASON_OFFSET + 256) {
-      int alert = reason - SSL_AD_REASON_OFFSET;
-      snprintf(buf, size, "the peer refused: %s (%s)",
-               SSL_alert_desc_string_long(alert), text);
+      describe_alert(reason - SSL_AD_REASON_OFFSET, text, buf, size);
       return;
     }
     for (size_t i = 0; i < sizeof(explained) / sizeof(*explained); i++) {
