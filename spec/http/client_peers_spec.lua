@@ -131,6 +131,19 @@ describe("http over TLS", function()
     assert.equal("TLS", err.code)
   end)
 
+  for _, version in ipairs({ "1.2", "1.3" }) do
+    it("with a server that misses our certificate is an error of TLS " .. version, function()
+      local server <close> = assert(neap.net.serve("127.0.0.1", 0, function(stream) stream:readall() end, { tls = {
+        cert = certs.server.cert, key = certs.server.key, ca = certs.ca.cert,
+        verify = "require", max_version = version,
+      } }))
+      local got, err = text(trusted, "https://localhost:" .. server:address().port)
+
+      assert.is_nil(got)
+      assert.equal("TLS", err.code)
+    end)
+  end
+
   it("drops credentials when a redirect leaves it", function()
     local to = http.url.encode(peer.url .. "/echo")
     local res = assert(http.get(peer.secure .. "/redirect?status=302&to=" .. to, {

@@ -25,8 +25,8 @@ local function read_head(stream)
 end
 
 --- What the body of a GET comes to.
-local function get(session, url)
-  local res, err = session:get(url)
+local function get(session, url, opts)
+  local res, err = session:get(url, opts)
   if not res then
     return nil, err
   end
@@ -100,6 +100,18 @@ describe("http.session with a server that finds no end", function()
     assert.equal("LIMIT", err.code)
   end)
 
+  for what, head in pairs({
+    field = "HTTP/1.1 200 OK\r\nX: " .. ("x"):rep(120000) .. "\r\n\r\n",
+    status = "HTTP/1.1 200 " .. ("x"):rep(120000) .. "\r\n\r\n",
+  }) do
+    it("refuses a line of a header that is too long: a " .. what, function()
+      local session, url, _ <close> = serve(endless("", head))
+      local text, err = get(session, url)
+      assert.is_nil(text)
+      assert.equal("LIMIT", err.code)
+    end)
+  end
+
   it("refuses one interim answer after the other", function()
     local session, url, _ <close> = serve(endless("", ("HTTP/1.1 100 Continue\r\n\r\n"):rep(100)))
     local text, err = get(session, url)
@@ -116,6 +128,18 @@ describe("http.session with a server that breaks the format", function()
       stream:read()
     end)
     local text, err = get(session, url)
+    assert.is_nil(text)
+    assert.equal("HTTP", err.code)
+  end)
+
+  it("refuses what is no frame of HTTP/2", function()
+    local session, url, _ <close> = serve(function(stream)
+      stream:readexactly(24)
+      stream:write(("\0\0\0\4\0\0\0\0\0"):rep(20000)) -- settings, and nothing else
+      while stream:read() do
+      end
+    end)
+    local text, err = get(session, url, { version = "2" })
     assert.is_nil(text)
     assert.equal("HTTP", err.code)
   end)

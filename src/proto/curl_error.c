@@ -78,9 +78,29 @@ static bool is_malformed(const np_curl *t) {
          (strstr(words(t), "hex") || strstr(words(t), "Malformed"));
 }
 
+/* So it does of frames of HTTP/2 that break the rules. */
+static bool is_misframed(const np_curl *t) {
+  return t->result == CURLE_RECV_ERROR && strstr(words(t), "nghttp2");
+}
+
+/* And of an alert, which comes behind the handshake where the server of TLS 1.3
+ * misses a certificate. */
+static bool is_alert(const np_curl *t) {
+  return t->result == CURLE_RECV_ERROR && strstr(words(t), "SSL routines") &&
+         strstr(words(t), " alert ");
+}
+
 /* Of endless heads, too. */
 static bool is_large(const np_curl *t) {
   return t->result == CURLE_RECV_ERROR && strstr(words(t), "Too large");
+}
+
+/* Of a line of a head that is longer than 100 KiB libcurl says that memory is
+ * out, or, since 8.6, CURLE_TOO_LARGE. */
+static bool is_long_line(const np_curl *t) {
+  enum { TOO_LARGE = 100 };
+  return t->stage == NP_CURL_REQUEST &&
+         (t->result == CURLE_OUT_OF_MEMORY || (int)t->result == TOO_LARGE);
 }
 
 int np_curl_fail(lua_State *L, const np_curl *t) {
@@ -91,6 +111,10 @@ int np_curl_fail(lua_State *L, const np_curl *t) {
   if (t->result == CURLE_OK)  // without a head, or nobody would ask
     return push(L, "EOF", t->stage, "the connection ended in the header");
   if (is_large(t)) return push(L, "LIMIT", t->stage, words(t));
+  if (is_long_line(t))
+    return push(L, "LIMIT", t->stage, "a line of the header is too long");
+  if (is_misframed(t)) return push(L, "HTTP", t->stage, words(t));
+  if (is_alert(t)) return push(L, "TLS", t->stage, words(t));
   if (is_malformed(t)) return push(L, "HTTP", NP_CURL_BODY, words(t));
   if (t->tunnel >= 300) return push(L, "HTTP", NP_CURL_CONNECT, words(t));
   if (is_network(t->result) && t->os_errno > 0)
