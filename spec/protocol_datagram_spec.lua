@@ -3,17 +3,9 @@ local child = require("spec.support.child")
 local expect = require("spec.support.expect")
 local neap = require("neap")
 local recorder = require("spec.support.recorder")
+local wait_until = require("spec.support.wait_until")
 
 local it, net, protocol = case.it, neap.net, neap.protocol
-
---- Turns the loop until `condition()` holds.
-local function wait_until(condition)
-  neap.timeout(5, function()
-    while not condition() do
-      neap.sleep(0.001)
-    end
-  end)
-end
 
 local function open(rec, opts)
   return (assert(protocol.create_datagram_endpoint(function() return rec end, "127.0.0.1", 0, opts)))

@@ -2,6 +2,7 @@ local case = require("spec.support.case")
 local expect = require("spec.support.expect")
 local neap = require("neap")
 local recorder = require("spec.support.recorder")
+local wait_until = require("spec.support.wait_until")
 
 local net, protocol = neap.net, neap.protocol
 local settle = neap.testing.settle
@@ -37,15 +38,6 @@ local kinds = {
     connect = function(server) return assert(net.connect_unix(server:address().path)) end,
   },
 }
-
---- Turns the loop until `condition()` holds.
-local function wait_until(condition)
-  neap.timeout(5, function()
-    while not condition() do
-      neap.sleep(0.001)
-    end
-  end)
-end
 
 local function finish(server)
   server:close(0)
