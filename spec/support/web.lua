@@ -106,4 +106,40 @@ function web.request(line, fields, body)
   return table.concat(out)
 end
 
+--- An app that says hello, with the query of the request.
+function web.hello()
+  return neap.http.app():get("/", function(req) return "hello " .. req.query_string end)
+end
+
+--- A client of an app in memory: its stream, and the task that serves it.
+function web.open(app, opts)
+  local client, theirs = neap.testing.stream_pair()
+  return client, neap.spawn(server.serve_stream, app, theirs, opts)
+end
+
+--- Serves an app on a free port: its server, and what connects to it.
+function web.serve(app, opts)
+  opts = opts or {}
+  opts.host, opts.port = "127.0.0.1", 0
+  local serving = assert(app:serve(opts))
+  return serving, function()
+    return assert(neap.net.connect("127.0.0.1", serving:address().port))
+  end
+end
+
+--- Closes a server and waits until it is gone.
+function web.stop(serving)
+  serving:close(0)
+  serving:wait_closed()
+end
+
+--- One answer off a stream: its head, and its body by Content-Length.
+function web.read_answer(stream)
+  local head, err = stream:readuntil("\r\n\r\n")
+  if not head then
+    return nil, err
+  end
+  return head, stream:readexactly(tonumber(head:match("Content%-Length: (%d+)")))
+end
+
 return web
