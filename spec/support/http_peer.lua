@@ -15,6 +15,13 @@ local Peer = {
 }
 Peer.__index = Peer
 
+--- How many requests came with a key, or were of a kind.
+---@param key string
+---@return integer?
+function Peer:count_of(key)
+  return tonumber(neap.http.get(self.url .. "/count", { query = { key = key } }):text())
+end
+
 function http_peer.start()
   local argv = { "/usr/bin/python3", "spec/support/peer_server.py", certs.server.cert, certs.server.key }
   local child = assert(neap.process.spawn(argv, { stdin = "pipe", stdout = "pipe" }))
