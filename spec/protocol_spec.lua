@@ -1,86 +1,21 @@
+--- Protocols: what is called when, and what happens when it raises.
 local case = require("spec.support.case")
 local expect = require("spec.support.expect")
+local kinds = require("spec.support.protocol_kinds")
 local neap = require("neap")
 local recorder = require("spec.support.recorder")
 local wait_until = require("spec.support.wait_until")
 
+local it = case.it
 local net, protocol = neap.net, neap.protocol
 local settle = neap.testing.settle
 
 local BIG = ("0123456789abcdef"):rep(1024 * 1024) -- more than any socket takes at once
 
---- A path that nobody else uses.
-local function fresh_path()
-  local path = os.tmpname()
-  os.remove(path)
-  return path
-end
-
---- What a kind of connection is made with.
-local kinds = {
-  {
-    name = "TCP",
-    serve = function(handler) return assert(net.serve("127.0.0.1", 0, handler)) end,
-    create_server = function(factory) return assert(protocol.create_server(factory, "127.0.0.1", 0)) end,
-    create_connection = function(factory, server)
-      return assert(protocol.create_connection(factory, "127.0.0.1", server:address().port))
-    end,
-    connect = function(server) return assert(net.connect("127.0.0.1", server:address().port)) end,
-    resets = true,
-  },
-  {
-    name = "a Unix socket",
-    serve = function(handler) return assert(net.serve_unix(fresh_path(), handler)) end,
-    create_server = function(factory) return assert(protocol.create_unix_server(factory, fresh_path())) end,
-    create_connection = function(factory, server)
-      return assert(protocol.create_unix_connection(factory, server:address().path))
-    end,
-    connect = function(server) return assert(net.connect_unix(server:address().path)) end,
-  },
-}
-
-local function finish(server)
-  server:close(0)
-  server:wait_closed()
-end
-
 for _, kind in ipairs(kinds) do
-  local it = case.it
-
-  --- A client protocol whose peer is a Stream in the spec's own hands.
-  local function client(acts)
-    local arrived = neap.future()
-    local done = neap.future()
-    local server = kind.serve(function(stream)
-      arrived:set_result(stream)
-      done:await()
-    end)
-    local rec = recorder.new(acts)
-    local transport = kind.create_connection(function() return rec end, server)
-    local peer = arrived:await()
-    return rec, transport, peer, function()
-      done:set_result(true)
-      transport:abort()
-      peer:abort()
-      finish(server)
-    end
-  end
-
-  --- A server protocol whose client is a Stream in the spec's own hands.
-  local function server_side(acts)
-    local rec = recorder.new(acts)
-    local server = kind.create_server(function() return rec end)
-    local peer = kind.connect(server)
-    wait_until(function() return rec.transport end)
-    return rec, peer, function()
-      peer:close()
-      finish(server)
-    end
-  end
-
   describe("a protocol over " .. kind.name, function()
     it("is called in order, from connection_made to connection_lost", function()
-      local rec, peer, stop = server_side()
+      local rec, peer, stop = kind.server_side()
 
       peer:write("some")
       peer:write("thing")
@@ -95,7 +30,7 @@ for _, kind in ipairs(kinds) do
 
     it("has had connection_made when create_connection returns", function()
       local made
-      local rec, transport, _, stop = client({
+      local rec, transport, _, stop = kind.client({
         connection_made = function()
           neap.sleep(0.001)
           made = true
@@ -116,7 +51,7 @@ for _, kind in ipairs(kinds) do
 
       assert.equal("", peer:readall())
       peer:close()
-      finish(server)
+      kind.finish(server)
     end)
 
     it("is made by the factory for each connection", function()
@@ -136,11 +71,11 @@ for _, kind in ipairs(kinds) do
         local peer <close> = kind.connect(server)
         assert.equal("you are " .. i, peer:readall())
       end
-      finish(server)
+      kind.finish(server)
     end)
 
     it("gets much data whole", function()
-      local rec, peer, stop = server_side()
+      local rec, peer, stop = kind.server_side()
 
       peer:write(BIG)
       peer:shutdown()
@@ -152,7 +87,7 @@ for _, kind in ipairs(kinds) do
 
     it("is called one at a time when its methods wait", function()
       local received = {}
-      local rec, peer, stop = server_side({
+      local rec, peer, stop = kind.server_side({
         data_received = function(_, data)
           neap.sleep(0.002)
           table.insert(received, data)
@@ -173,7 +108,7 @@ for _, kind in ipairs(kinds) do
     end)
 
     it("keeps the transport open when eof_received gives true", function()
-      local rec, peer, stop = server_side({ eof_received = function() return true end })
+      local rec, peer, stop = kind.server_side({ eof_received = function() return true end })
       peer:shutdown()
       wait_until(function() return rec:count("eof_received") == 1 end)
 
@@ -186,7 +121,7 @@ for _, kind in ipairs(kinds) do
     end)
 
     it("has its transport closed when eof_received gives nothing", function()
-      local rec, peer, stop = server_side({
+      local rec, peer, stop = kind.server_side({
         eof_received = function(self) self.transport:write("bye") end,
       })
 
@@ -200,7 +135,7 @@ for _, kind in ipairs(kinds) do
 
     if kind.resets then
       it("gets the error of a connection that is reset", function()
-        local rec, peer, stop = server_side()
+        local rec, peer, stop = kind.server_side()
 
         peer:abort()
         rec.lost:await()
@@ -212,7 +147,7 @@ for _, kind in ipairs(kinds) do
     end
 
     it("gets the error of a write to a peer that has gone", function()
-      local rec, transport, peer, stop = client({ eof_received = function() return true end })
+      local rec, transport, peer, stop = kind.client({ eof_received = function() return true end })
       peer:close()
       wait_until(function() return rec:count("eof_received") == 1 end)
 
@@ -228,7 +163,7 @@ for _, kind in ipairs(kinds) do
 
     it("may be replaced", function()
       local other = recorder.new()
-      local rec, peer, stop = server_side({
+      local rec, peer, stop = kind.server_side({
         data_received = function(self) self.transport:set_protocol(other) end,
       })
 
@@ -252,7 +187,7 @@ for _, kind in ipairs(kinds) do
         local rec, peer, stop
 
         local contexts = expect.reports(function()
-          rec, peer, stop = server_side({ [name] = function() error("no luck", 0) end })
+          rec, peer, stop = kind.server_side({ [name] = function() error("no luck", 0) end })
           peer:write("x")
           peer:shutdown()
           rec.lost:await()
@@ -278,7 +213,7 @@ for _, kind in ipairs(kinds) do
         peer:readall()
         peer:close()
         wait_until(function() return server:connections() == 0 end)
-        finish(server)
+        kind.finish(server)
       end)
 
       assert.same({ "no luck" }, contexts.errors)
@@ -288,7 +223,7 @@ for _, kind in ipairs(kinds) do
       local rec, transport, stop, ok, _
 
       local contexts = expect.reports(function()
-        rec, transport, _, stop = client({ pause_writing = function() error("no luck", 0) end })
+        rec, transport, _, stop = kind.client({ pause_writing = function() error("no luck", 0) end })
         ok = pcall(transport.write, transport, BIG)
         rec.lost:await()
       end)
@@ -322,7 +257,7 @@ for _, kind in ipairs(kinds) do
       end)
 
       assert.same({ "as told" }, contexts.errors)
-      finish(server)
+      kind.finish(server)
     end)
 
     it("is reported when it is the factory of a server", function()
@@ -330,7 +265,7 @@ for _, kind in ipairs(kinds) do
         local server = kind.create_server(function() error("no protocol", 0) end)
         local peer <close> = kind.connect(server)
         peer:readall()
-        finish(server)
+        kind.finish(server)
       end)
 
       assert.same({ "no protocol" }, contexts.errors)
@@ -342,7 +277,7 @@ for _, kind in ipairs(kinds) do
       local err = expect.error(kind.create_connection, function() error("no protocol", 0) end, server)
 
       assert.equal("no protocol", err)
-      finish(server)
+      kind.finish(server)
     end)
 
     it("is a factory that makes no table", function()
@@ -351,433 +286,12 @@ for _, kind in ipairs(kinds) do
       local err = expect.error(kind.create_connection, function() return 5 end, server)
 
       assert.matches("must return a table, got number", err)
-      finish(server)
-    end)
-  end)
-
-  describe("flow control over " .. kind.name, function()
-    it("pauses above the high mark at once, and resumes below the low one", function()
-      local rec, transport, peer, stop = client()
-
-      transport:write(BIG)
-      assert.equal("connection_made pause_writing", rec:order())
-      assert.is_true(transport:get_write_buffer_size() > 64 * 1024)
-      local reading = neap.spawn(peer.readexactly, peer, #BIG)
-      wait_until(function() return rec:count("resume_writing") == 1 end)
-
-      assert.is_true(transport:get_write_buffer_size() <= 16 * 1024)
-      assert.is_true(reading:await() == BIG)
-      assert.equal("connection_made pause_writing resume_writing", rec:order())
-      stop()
-    end)
-
-    it("keeps a writer that stops when paused within bounds", function()
-      local size = 256 * 1024
-      local total, most = 100, 0
-      local block = BIG:sub(1, size)
-      local rec, transport, peer, stop = client({
-        pause_writing = function(self) self.full = true end,
-        resume_writing = function(self)
-          self.full = false
-          self:feed()
-        end,
-      })
-      function rec:feed()
-        while not self.full and total > 0 do
-          total = total - 1
-          transport:write(block)
-          most = math.max(most, transport:get_write_buffer_size())
-        end
-        if total == 0 then
-          transport:close()
-        end
-      end
-
-      rec:feed()
-      assert.is_true(rec.full)
-      local text = peer:readall()
-      rec.lost:await()
-
-      assert.equal(100 * size, #text)
-      assert.is_true(most <= 64 * 1024 + size)
-            assert.equal(rec:count("pause_writing"), rec:count("resume_writing"))
-      stop()
-    end)
-
-    it("has marks that can be set", function()
-      local rec, transport, _, stop = client()
-
-      transport:set_write_buffer_limits(2 * #BIG)
-      transport:write(BIG)
-
-      assert.is_true(transport:get_write_buffer_size() > 0)
-      assert.equal(0, rec:count("pause_writing"))
-      stop()
-    end)
-
-    it("pauses when the high mark is set below what is unsent", function()
-      local rec, transport, _, stop = client()
-      transport:set_write_buffer_limits(2 * #BIG)
-      transport:write(BIG)
-      assert.equal(0, rec:count("pause_writing"))
-
-      transport:set_write_buffer_limits(0)
-
-      assert.equal(1, rec:count("pause_writing"))
-      stop()
-    end)
-
-    it("refuses marks that are none", function()
-      local _, transport, _, stop = client()
-
-      expect.bad_argument("#2 to 'set_write_buffer_limits'", nil,
-        function() transport:set_write_buffer_limits(10, 11) end)
-      expect.bad_argument("#1 to 'set_write_buffer_limits'", nil,
-        function() transport:set_write_buffer_limits(-1) end)
-      expect.bad_argument("#1 to 'set_write_buffer_limits'", nil,
-        function() transport:set_write_buffer_limits("x") end)
-      stop()
-    end)
-
-    it("calls pause_writing after a method that waits in another task", function()
-      local gate = neap.future()
-      local rec, transport, peer, stop = client({ data_received = function() gate:await() end })
-      peer:write("x")
-      wait_until(function() return rec:count("data_received") == 1 end)
-
-      transport:write(BIG)
-      settle()
-      assert.equal(0, rec:count("pause_writing"))
-      gate:set_result(true)
-      wait_until(function() return rec:count("pause_writing") == 1 end)
-
-      peer:readexactly(#BIG)
-      wait_until(function() return rec:count("resume_writing") == 1 end)
-      assert.equal("connection_made data_received pause_writing resume_writing", rec:order())
-      stop()
-    end)
-
-    it("resumes a protocol whose methods always wait", function()
-      local rec, transport, peer, stop = client({
-        data_received = function() neap.sleep(0) end,
-      })
-      local chatter = neap.spawn(function()
-        while true do
-          peer:write("x")
-          neap.sleep(0)
-        end
-      end)
-      transport:write(BIG)
-
-      peer:readexactly(#BIG)
-      wait_until(function() return rec:count("resume_writing") == 1 end)
-
-      chatter:cancel()
-      stop()
-    end)
-
-    it("gives no data while reading is paused", function()
-      local rec, peer, stop = server_side({
-        data_received = function(self) self.transport:pause_reading() end,
-      })
-      peer:write("first")
-      wait_until(function() return #rec.data == 1 end)
-      peer:write("second")
-      settle()
-      assert.equal("first", rec:text())
-
-      rec.transport:resume_reading()
-      wait_until(function() return #rec.data == 2 end)
-
-      assert.equal("firstsecond", rec:text())
-      stop()
-    end)
-
-    it("holds data that comes in the moment of the pause", function()
-      local rec, transport, peer, stop = client()
-      settle()
-      transport:pause_reading()
-      peer:write("late")
-      settle()
-      assert.equal("", rec:text())
-
-      transport:resume_reading()
-      wait_until(function() return rec:text() == "late" end)
-      stop()
-    end)
-
-    it("holds the end while reading is paused", function()
-      local rec, transport, peer, stop = client()
-      settle()
-      transport:pause_reading()
-      peer:shutdown()
-      settle()
-      assert.equal(0, rec:count("eof_received"))
-
-      transport:resume_reading()
-      rec.lost:await()
-
-      assert.equal(1, rec:count("eof_received"))
-      stop()
-    end)
-
-    it("makes a peer wait while reading is paused", function()
-      local rec, transport, peer, stop = client()
-      transport:pause_reading()
-      local writing = neap.spawn(function()
-        for _ = 1, 20 do
-          peer:write(BIG)
-        end
-      end)
-      settle()
-      settle()
-
-      assert.equal("waiting", writing:status())
-      assert.equal("", rec:text())
-      writing:cancel()
-      stop()
-    end)
-  end)
-
-  describe("a transport over " .. kind.name, function()
-    it("sends what was written before it closes", function()
-      local rec, transport, peer, stop = client()
-
-      transport:write(BIG)
-      transport:close()
-      assert.is_true(transport:is_closing())
-      local text = peer:readall()
-      rec.lost:await()
-
-      assert.is_true(text == BIG)
-      assert.is_nil(rec.err)
-      stop()
-    end)
-
-    it("loses what is unsent when it is aborted", function()
-      local rec, transport, peer, stop = client()
-
-      transport:write(BIG)
-      transport:abort()
-      rec.lost:await()
-
-      local text = peer:readall() or ""
-      assert.is_true(#text < #BIG)
-      assert.is_nil(rec.err)
-      stop()
-    end)
-
-    it("calls connection_lost once, however often it is closed", function()
-      local rec, transport, _, stop = client()
-
-      transport:close()
-      transport:close()
-      transport:abort()
-      rec.lost:await()
-      transport:abort()
-      settle()
-
-      assert.equal(1, rec:count("connection_lost"))
-      stop()
-    end)
-
-    it("receives nothing more after close", function()
-      local rec, peer, stop = server_side({
-        data_received = function(self)
-          self.transport:close()
-          neap.sleep(0.001)
-        end,
-      })
-
-      peer:write("first")
-      settle()
-      peer:write("second")
-      rec.lost:await()
-
-      assert.equal("first", rec:text())
-      stop()
-    end)
-
-    it("is closed while it writes and the peer goes on sending", function()
-      local rec, transport, peer, stop = client()
-      local sending = neap.spawn(function()
-        for _ = 1, 4 do
-          peer:write(BIG)
-        end
-      end)
-      transport:write(BIG)
-      transport:close()
-
-      local text = peer:readexactly(#BIG)
-      rec.lost:await()
-
-      assert.is_true(text == BIG)
-      assert.equal("", rec:text())
-      sending:cancel()
-      stop()
-    end)
-
-    it("ignores what is written once it is closing", function()
-      local rec, transport, peer, stop = client()
-      transport:close()
-
-      transport:write("x")
-      transport:writelines({ "y" })
-      transport:write_eof()
-
-      assert.equal("", peer:readall())
-      rec.lost:await()
-      stop()
-    end)
-
-    it("ends its own direction by write_eof", function()
-      local rec, transport, peer, stop = client()
-      assert.is_true(transport:can_write_eof())
-      transport:write("all ")
-      transport:writelines({ "there ", 15, "" })
-      transport:write_eof()
-      transport:write_eof()
-      expect.code("INVALID_STATE", transport.write, transport, "more")
-
-      assert.equal("all there 15", peer:readall())
-      peer:write("answer")
-      wait_until(function() return rec:text() == "answer" end)
-      stop()
-    end)
-
-    it("knows its addresses and its descriptor", function()
-      local rec, transport, peer, stop = client()
-
-      assert.same(peer:sockname(), transport:get_extra_info("peername"))
-      assert.same(peer:peername(), transport:get_extra_info("sockname"))
-      assert.equal("number", type(transport:get_extra_info("socket")))
-      assert.is_nil(transport:get_extra_info("cipher"))
-      assert.equal("default", transport:get_extra_info("nothing", "default"))
-      transport:close()
-      rec.lost:await()
-      assert.same(peer:sockname(), transport:get_extra_info("peername"))
-      assert.is_nil(transport:get_extra_info("socket"))
-      stop()
-    end)
-
-    it("refuses what is no data", function()
-      local _, transport, _, stop = client()
-
-      expect.bad_argument("#1 to 'write'", "got table", function() transport:write({}) end)
-      expect.bad_argument("#1 to 'write'", "got no value", function() transport:write() end)
-      expect.bad_argument("#1 to 'writelines'", "got string", function() transport:writelines("x") end)
-      expect.bad_argument("#1 to 'writelines'", nil, function() transport:writelines({ "x", {} }) end)
-      expect.bad_argument("#1 to 'set_protocol'", "got nil", function() transport:set_protocol(nil) end)
-      expect.bad_argument("#1 to 'get_extra_info'", "got no value", function() transport:get_extra_info() end)
-      stop()
-    end)
-
-    it("says in what state it is", function()
-      local rec, transport, _, stop = client()
-
-      assert.matches("^Transport %(open, ", tostring(transport))
-      transport:close()
-      rec.lost:await()
-      assert.matches("^Transport %(closed, ", tostring(transport))
-      stop()
-    end)
-
-    it("works as a <close> variable", function()
-      local rec, transport, _, stop = client()
-
-      do
-        local _ <close> = transport
-      end
-      rec.lost:await()
-
-      assert.is_true(transport:is_closing())
-      stop()
-    end)
-
-    it("is closed by a callback of the loop", function()
-      local rec, transport, _, stop = client()
-
-      neap.loop.call_soon(transport.close, transport)
-      rec.lost:await()
-
-      assert.is_nil(rec.err)
-      stop()
-    end)
-
-    it("is aborted while a method waits, and connection_lost comes after it", function()
-      local gate = neap.future()
-      local rec, peer, stop = server_side({
-        data_received = function(self)
-          gate:await()
-          table.insert(self.names, "end of data_received")
-        end,
-      })
-      peer:write("x")
-      wait_until(function() return rec:count("data_received") == 1 end)
-
-      rec.transport:abort()
-      settle()
-      assert.equal(0, rec:count("connection_lost"))
-      gate:set_result(true)
-      rec.lost:await()
-
-      assert.equal("connection_made data_received end of data_received connection_lost", rec:order())
-      stop()
-    end)
-  end)
-
-  describe("the end of a server over " .. kind.name, function()
-    it("leaves connections alone when it only closes", function()
-      local rec = recorder.new()
-      local server = kind.create_server(function() return rec end)
-      local peer = kind.connect(server)
-      wait_until(function() return rec.transport end)
-
-      server:close()
-      peer:write("still")
-      peer:shutdown()
-      rec.lost:await()
-
-      assert.equal("still", rec:text())
-      peer:close()
-      server:wait_closed()
-    end)
-
-    it("calls connection_lost of those that are cancelled", function()
-      local rec = recorder.new({ connection_lost = function() neap.sleep(0.001) end })
-      local server = kind.create_server(function() return rec end)
-      local peer = kind.connect(server)
-      wait_until(function() return rec.transport end)
-
-      local contexts = expect.reports(function() finish(server) end)
-
-      assert.equal("connection_made connection_lost", rec:order())
-      assert.is_nil(rec.err)
-      assert.equal(0, #contexts)
-      peer:close()
-    end)
-  end)
-
-  describe("create_connection over " .. kind.name .. " that is cancelled", function()
-    it("aborts the connection, and calls connection_lost", function()
-      local server = kind.serve(function(stream) stream:read() end)
-      local rec = recorder.new({ connection_made = function() neap.sleep(0.01) end })
-      local task = neap.spawn(kind.create_connection, function() return rec end, server)
-      wait_until(function() return rec.transport end)
-
-      task:cancel()
-      expect.code("CANCELLED", neap.await, task)
-      rec.lost:await()
-
-      assert.equal("connection_made connection_lost", rec:order())
-      finish(server)
+      kind.finish(server)
     end)
   end)
 end
 
 describe("the functions of neap.protocol", function()
-  local it = case.it
-
   it("give the error when nobody listens", function()
     local listener = assert(net.listen("127.0.0.1", 0))
     local port = listener:address().port

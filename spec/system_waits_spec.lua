@@ -1,6 +1,6 @@
 --- The conformance suite of waits, for what the system wakes.
 local neap = require("neap")
-local waiters = require("spec.support.waiter_conformance")
+local waiters = require("spec.support.system_waiter_conformance")
 
 local fs, net = neap.fs, neap.net
 
