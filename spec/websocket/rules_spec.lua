@@ -240,6 +240,48 @@ for _, how in ipairs({ { "whole", math.maxinteger // 2 }, { "byte by byte", 1 } 
   end)
 end
 
+--- The header of a frame of 2^40 bytes, with a key unless `key` is "".
+local function header(head, key)
+  key = key or "\1\2\3\4"
+  return string.char(head, key == "" and 127 or 255) .. ("\0\0\1\0\0\0\0\0") .. key
+end
+
+describe("a server closes for a header alone:", function()
+  for _, one in ipairs({
+    { "a frame that is too long", header(BINARY), 1009 },
+    { "a message that gets too long", frame(BINARY_PART, "x") .. header(CONTINUATION), 1009 },
+    { "a frame that is too long behind a message", frame(TEXT, "x") .. header(TEXT), 1009, 1 },
+    { "a frame that is not masked", header(BINARY, ""), 1002 },
+    { "a reserved bit", header(BINARY | 0x20), 1002 },
+    { "a reserved opcode", string.char(0x83, 0x85) .. "\1\2\3\4", 1002 },
+    { "nothing to continue", string.char(CONTINUATION, 0xfe, 1, 0) .. "\1\2\3\4", 1002 },
+  }) do
+    local title, bytes, code, before = table.unpack(one, 1, 4)
+    it(("%s (%d)"):format(title, code), function()
+      for _, step in ipairs({ #bytes, 1 }) do
+        local ws, stream, _ <close> = support.raw(false, opts)
+        send(stream, bytes, step)
+
+        local messages = receive_all(ws)
+
+        assert.equal(before or 0, #messages)
+        assert.equal(code, ws.close_code)
+        assert.equal(code, (close_frame(stream)))
+      end
+    end)
+  end
+
+  it("and takes one whose payload comes later", function()
+    local ws, stream, _ <close> = support.raw(false, opts)
+    local bytes = frame(TEXT, ("x"):rep(200)) -- 8 bytes of header
+    stream:write(bytes:sub(1, 8))
+    neap.testing.settle()
+    stream:write(bytes:sub(9) .. close(1000))
+
+    assert.same({ ("x"):rep(200) }, receive_all(ws))
+  end)
+end)
+
 describe("a client", function()
   it("closes for a frame that is masked (1002)", function()
     local ws, stream, _ <close> = support.raw(true)

@@ -29,7 +29,7 @@
 #include "base/err.h"
 
 enum { SELF = 1, BYTES, NEXT_TOP = BYTES };
-enum { MAX_CONTROL = 125, MAX_FREE = 16 };
+enum { MAX_CONTROL = 125, MAX_HEADER = 14, MAX_FREE = 16 };
 
 typedef struct codec {
   ws_shared *shared;
@@ -40,6 +40,7 @@ typedef struct codec {
   size_t n;
   ws_reader *reader; /* NULL between two frames */
   uint64_t given, used;
+  uint8_t tail[MAX_HEADER]; /* the last bytes that came */
 
   /* the frame under way */
   bool in_frame;
@@ -263,6 +264,33 @@ static bool take_chunk(lua_State *L, codec *c, const struct wslay_frame_iocb *f,
   return c->in_frame || end_control(c, e);
 }
 
+/* Keeps the end of the input, where a header may be. */
+static void keep_tail(codec *c) {
+  size_t n = c->n < MAX_HEADER ? c->n : MAX_HEADER;
+  memmove(c->tail, c->tail + n, MAX_HEADER - n);
+  memcpy(c->tail + MAX_HEADER - n, c->in + c->n - n, n);
+}
+
+/* What a header says that all input so far ends with; false if none does. wslay
+ * tells of a frame once some of its payload is there; what is wrong with it is
+ * to be told before. */
+static bool ends_in_header(const codec *c, struct wslay_frame_iocb *f) {
+  uint64_t n = c->given - c->used;
+  if (c->in_frame || n < 2 || n > MAX_HEADER) return false;
+  const uint8_t *p = c->tail + MAX_HEADER - n;
+  *f = (struct wslay_frame_iocb){.fin = p[0] >> 7,
+                                 .rsv = (p[0] >> 4) & 7,
+                                 .opcode = p[0] & 15,
+                                 .mask = p[1] >> 7,
+                                 .payload_length = p[1] & 127};
+  size_t more = f->payload_length < 126 ? 0 : f->payload_length == 126 ? 2 : 8;
+  if (n < 2 + more) return false;
+  if (more > 0) f->payload_length = 0;
+  for (size_t i = 0; i < more; i++)
+    f->payload_length = f->payload_length << 8 | p[2 + i];
+  return n == header_size(f);
+}
+
 /* Reads until something is whole (true), or all is read (e->kind is NULL). */
 static bool read_frames(lua_State *L, codec *c, event *e) {
   while (!e->kind) {
@@ -276,7 +304,8 @@ static bool read_frames(lua_State *L, codec *c, event *e) {
     c->given += c->n - r->n;
     c->in = r->in;
     c->n = r->n;
-    if (got == WSLAY_ERR_WANT_READ && c->n == 0) return true;
+    if (got == WSLAY_ERR_WANT_READ && c->n == 0)
+      return !ends_in_header(c, &frame) || begin_frame(c, &frame);
     if (got == WSLAY_ERR_WANT_READ) continue;
     if (got < 0) return fail(c, WS_PROTOCOL_ERROR, "a malformed header");
     if (!take_chunk(L, c, &frame, e)) return false;
@@ -327,6 +356,7 @@ static int codec_next(lua_State *L) {
     if (had_input) return np_raise(L, "INVALID_STATE", "there is more to read");
     c->in = in;
     c->n = lua_rawlen(L, BYTES);
+    keep_tail(c);
   }
   event e = {0};
   if (!read_frames(L, c, &e)) {
