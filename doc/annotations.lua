@@ -1,7 +1,8 @@
 --- Reads the definitions in doc/types: what the reference is made of, and what
 --- the specs compare with the modules themselves. A comment belongs to the line
 --- of code below it; a text, then its example in a fence, then the annotations.
---- Two spaces stand between a type (or a name) and what is said about it.
+--- Two spaces stand between a type (or a name) and what is said about it. A large
+--- module goes on in the files of its folder, which is read as if it were one file.
 local annotations = {}
 
 --- Those of LuaLS that the definitions use; another one is an error.
@@ -82,8 +83,9 @@ end
 
 local take = {}
 
+-- "_" is what a file says that goes on with a module.
 function take.meta(file, _, rest)
-  file.module = rest
+  file.module = rest ~= "_" and rest or file.module
 end
 
 function take.class(_, item, rest)
@@ -171,11 +173,19 @@ local function finish(item, code, classes)
   end
 end
 
---- Reads the definitions of a module.
----@param path string
----@return { module: string, path: string, items: annotations.Item[] }
-function annotations.read(path)
-  local file = { path = path, items = {} }
+--- Whether an item names a class again to add functions to it.
+local function goes_on(file, item)
+  for _, other in ipairs(file.items) do
+    if item.kind == "class" and other.name == item.name then
+      assert(#item.text + #item.fields == 0, item.name .. " is there already")
+      return true
+    end
+  end
+  return false
+end
+
+--- Adds the definitions in a file to those of a module.
+local function read_into(file, path)
   local item, classes, number = nil, {}, 0
   local function close(code)
     if not item then
@@ -183,7 +193,7 @@ function annotations.read(path)
     end
     finish(item, code, classes)
     take_example(item)
-    if item.kind then
+    if item.kind and not goes_on(file, item) then
       table.insert(file.items, item)
     end
     item = nil
@@ -204,21 +214,54 @@ function annotations.read(path)
     end
   end
   close("")
+end
+
+---@class annotations.Module
+---@field module string  "neap.net"
+---@field path string  of its first file
+---@field paths string[]  of all
+---@field items annotations.Item[]
+
+--- Reads the definitions of a module.
+---@param ... string  the paths of its files
+---@return annotations.Module
+function annotations.read(...)
+  local file = { path = (...), paths = { ... }, items = {} }
+  for _, path in ipairs(file.paths) do
+    read_into(file, path)
+  end
   return file
 end
 
---- The modules in the order of the reference.
+--- The modules in the order of the reference; behind the name of each, the files of
+--- its folder in the order of its page.
 annotations.modules = {
-  "init", "loop", "sync", "net", "protocol", "tls", "http", "fs", "process", "signal", "thread",
-  "testing",
+  { "init", "combine", "cancel", "program", "future", "task" },
+  { "loop" },
+  { "sync", "lock", "semaphore", "event", "condition", "barrier", "queue" },
+  { "net", "stream", "server", "udp" },
+  { "protocol" },
+  { "tls" },
+  { "http", "client", "app", "server", "headers", "session", "websocket", "url" },
+  { "fs", "file", "walk", "watch" },
+  { "process" },
+  { "signal" },
+  { "thread" },
+  { "testing" },
 }
 
 --- All definitions.
 ---@param dir? string  doc/types/neap by default
+---@return annotations.Module[]
 function annotations.read_all(dir)
   local files = {}
-  for i, name in ipairs(annotations.modules) do
-    files[i] = annotations.read((dir or "doc/types/neap") .. "/" .. name .. ".lua")
+  for i, names in ipairs(annotations.modules) do
+    local module = (dir or "doc/types/neap") .. "/" .. names[1]
+    local paths = { module .. ".lua" }
+    for j = 2, #names do
+      paths[j] = ("%s/%s.lua"):format(module, names[j])
+    end
+    files[i] = annotations.read(table.unpack(paths))
   end
   return files
 end

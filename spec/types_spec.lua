@@ -173,15 +173,19 @@ describe("the definitions", function()
   end)
 
   it("can be read by Lua", function()
+    local read = {}
     for _, file in ipairs(files) do
-      assert(loadfile(file.path))
       assert.equal(file.path, "doc/types/neap/" .. (file.module:match("%.(.+)$") or "init") .. ".lua")
+      for _, path in ipairs(file.paths) do
+        assert(loadfile(path))
+        read[path] = true
+      end
     end
-    local count = 0
-    for _ in assert(neap.fs.scandir("doc/types/neap")) do
-      count = count + 1
+    local found = {}
+    for path, kind in assert(neap.fs.walk("doc/types/neap")) do
+      found[path] = kind == "file" or nil
     end
-    assert.equal(#files, count)
+    assert.equal(keys(found), keys(read))
   end)
 
   it("say something of each function, with an example that shows what it does", function()
@@ -198,10 +202,12 @@ describe("the definitions", function()
   it("name the parameters that the functions have", function()
     for _, file in ipairs(files) do
       local declared = {}
-      for line in io.lines(file.path) do
-        local name, list = line:match("^function ([%w_.:]+)%((.-)%) end$")
-        if name then
-          declared[#declared + 1] = { name:match("[%w_]+$"), list }
+      for _, path in ipairs(file.paths) do
+        for line in io.lines(path) do
+          local name, list = line:match("^function ([%w_.:]+)%((.-)%) end$")
+          if name then
+            declared[#declared + 1] = { name:match("[%w_]+$"), list }
+          end
         end
       end
       local i = 0
@@ -283,6 +289,27 @@ describe("what reads definitions", function()
 
     assert.is_false(ok)
     assert.matches("x%.lua:4: unknown tag @parm$", err)
+  end)
+
+  it("goes on with a module in other files", function()
+    local dir <close> = temp.dir()
+    assert(neap.fs.write_file(dir / "x.lua", "---@meta x\n\n--- Text.\n---@class x\nlocal x = {}\n\nreturn x\n"))
+    assert(neap.fs.write_file(dir / "y.lua",
+      "---@meta _\n\n---@class x\nlocal x = {}\n\n--- Goes.\nfunction x.go() end\n"))
+
+    local file = annotations.read(dir / "x.lua", dir / "y.lua")
+
+    assert.equal("x", file.module)
+    assert.equal(2, #file.items)
+    assert.same({ "Text." }, file.items[1].text)
+    assert.equal("x.go", file.items[2].name)
+  end)
+
+  it("refuses a class that is described twice, with its place", function()
+    local ok, err = pcall(read, "--- One.\n---@class x\nlocal x = {}\n\n--- Two.\n---@class x\nlocal y = {}\n")
+
+    assert.is_false(ok)
+    assert.matches("x%.lua:7: x is there already$", err)
   end)
 
   it("refuses a parameter without a type", function()

@@ -41,7 +41,8 @@ describe("make install", function()
     local paths = below(prefix)
     for _, path in ipairs({ "bin/neap", "lib/libneap.a", "lib/libneap.so", "lib/libneap.so.0", "include/neap.h",
       "lib/lua/5.4/neap.so", "lib/pkgconfig/neap.pc", "share/bash-completion/completions/neap",
-      "share/man/man1/neap.1", "share/neap/types/neap/init.lua", "share/neap/types/neap/net.lua" }) do
+      "share/man/man1/neap.1", "share/neap/types/neap/init.lua", "share/neap/types/neap/net.lua",
+      "share/neap/types/neap/net/stream.lua" }) do
       assert.is_true(paths[path], path)
     end
     assert.equal("2\n", run({ prefix .. "/bin/neap", "-e", "print(1 + 1)" }).stdout)

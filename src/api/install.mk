@@ -1,7 +1,7 @@
 # Where what was built goes, and what pkg-config says of it.
 
 COMPLETIONS = share/bash-completion/completions
-TYPES = share/neap/types/neap
+TYPES = share/neap/types
 # Those that uninstall removes where nothing else is in them; those of the
 # system stay.
 OWN_DIRS = lib/lua/5.4 lib/lua lib/pkgconfig $(COMPLETIONS) share/bash-completion \
@@ -20,8 +20,8 @@ install: all ## install below $(DESTDIR)$(PREFIX)
 	install -D -m 644 src/neap.h $(DESTDIR)$(PREFIX)/include/neap.h
 	install -D -m 644 src/api/neap.bash $(DESTDIR)$(PREFIX)/$(COMPLETIONS)/neap
 	install -D -m 644 doc/neap.1 $(DESTDIR)$(PREFIX)/share/man/man1/neap.1
-	install -d $(DESTDIR)$(PREFIX)/$(TYPES)
-	install -m 644 doc/types/neap/*.lua $(DESTDIR)$(PREFIX)/$(TYPES)
+	for file in $$(cd doc/types && find neap -name '*.lua'); do install -D -m 644 \
+	  doc/types/$$file $(DESTDIR)$(PREFIX)/$(TYPES)/$$file || exit; done
 
 uninstall: ## remove what install put there
 	cd $(DESTDIR)$(PREFIX) && rm -f bin/neap lib/lua/5.4/neap.so \
