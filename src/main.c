@@ -135,6 +135,14 @@ static void raise_descriptors(np_host *h) {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/* A parent may have left any signal blocked: then children would end unheard,
+ * and nothing would stop code that computes. */
+static void unblock_signals(void) {
+  sigset_t none;
+  sigemptyset(&none);
+  pthread_sigmask(SIG_SETMASK, &none, NULL);
+}
+
 static int run_program(np_host *h, np_program *p, np_interrupt_state *signals) {
   lua_State *L = h->L;
   const char *name = np_progname(&p->args);
@@ -240,6 +248,7 @@ int main(int argc, char **argv) {
   keep_memory();
   np_stdwire_reserve();
   signal(SIGPIPE, SIG_IGN);
+  unblock_signals();
   raise_descriptors(&host);
   if (!open_host(&host, &warnings)) {
     fprintf(stderr, "%s: cannot create state: not enough memory\n",

@@ -186,3 +186,18 @@ describe("SIGQUIT while a script computes", function()
     assert.equal(0, code)
   end)
 end)
+
+describe("signals that the parent", function()
+  for how, option in pairs({ ignored = "--ignore-signal", blocked = "--block-signal" }) do
+    it(how .. " are heard all the same", function()
+      local out, _, code = child.run_as("timeout -k 1 20 env " .. option .. " %s", [[
+        local neap = require "neap"
+        io.write(neap.process.run({ "echo", "child" }).stdout)
+        local _ <close> = io.popen(("sleep 0.05; kill -INT %d"):format(neap.process.id()))
+        while true do end
+      ]])
+
+      assert.same({ "child\n", 130 }, { out, code })
+    end)
+  end
+end)

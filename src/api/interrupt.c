@@ -108,7 +108,8 @@ int np_interrupt_init(np_interrupt_state *s, np_host *h) {
 
 void np_interrupt_close(np_interrupt_state *s) {
   s->host->guard.on_interrupt = NULL;
-  np_loop_close_handle(s->host, &s->sigint);
-  np_loop_close_handle(s->host, &s->sigterm);
-  np_loop_close_handle(s->host, &s->sigquit);
+  uv_signal_t *all[] = {&s->sigint, &s->sigterm, &s->sigquit};
+  for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
+    if (all[i]->data) np_loop_close_handle(s->host, all[i]); /* was opened */
+  }
 }

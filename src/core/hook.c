@@ -307,7 +307,8 @@ static int install(int signum) {
   if (sigaction(signum, NULL, &now) < 0) return UV_EINVAL;
   if (now.sa_flags & SA_SIGINFO)
     return now.sa_sigaction == on_tick ? 0 : UV_EBUSY;
-  if (now.sa_handler != SIG_DFL) return UV_EBUSY;
+  /* one that the parent told us to ignore is nobody's */
+  if (now.sa_handler != SIG_DFL && now.sa_handler != SIG_IGN) return UV_EBUSY;
   ours.sa_sigaction = on_tick;
   sigemptyset(&ours.sa_mask);
   return sigaction(signum, &ours, NULL) < 0 ? UV_EINVAL : 0;
