@@ -81,6 +81,12 @@ local function own_file()
   return fs.read_file("/proc/self/exe")
 end
 
+--- Whether both paths lead to one file.
+local function is_same_file(a, b)
+  local x, y = fs.stat(a), fs.stat(b)
+  return x and y and x.dev == y.dev and x.ino == y.ino
+end
+
 --- Writes a program whose name is `output`.
 ---@async
 ---@param script string  a path
@@ -110,6 +116,9 @@ function bundle.make(script, output, options)
   local host, no_host = own_file()
   if not host then
     return nil, no_host
+  end
+  if is_same_file(script, output) then
+    return nil, ("'%s' is the script itself"):format(output)
   end
   table.insert(self.entries, ENTRY:pack("", "@" .. script, code))
   local payload = table.concat(self.entries)
