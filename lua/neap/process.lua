@@ -295,18 +295,37 @@ function Run:__close()
   local _ <close> = self.child
 end
 
+local function fail(run, err)
+  run.failure = run.failure or err
+  send(run.child, "KILL")
+end
+
+--- A child whose output nobody reads any more would never end: whatever ends
+--- the task that collects it (no memory) ends the run.
+local Collecting = {}
+
+function Collecting:__close(err)
+  if err ~= nil and not errors.is_cancelled(err) then
+    fail(self.run, err)
+  end
+end
+
 --- Collects an output in `chunks`.
 local function collect(run, stream, chunks, max)
+  local _ <close> = setmetatable({ run = run }, Collecting)
   local size = 0
-  for data in stream:chunks() do
+  local data, err = stream:read()
+  while data do
     size = size + #data
     if size > max then
       local text = ("run %s: more than %d bytes of output"):format(run.child._name, max)
-      run.failure = errors.new("LIMIT", text, { op = "run", path = run.child._name })
-      send(run.child, "KILL")
-      return
+      return fail(run, errors.new("LIMIT", text, { op = "run", path = run.child._name }))
     end
     table.insert(chunks, data)
+    data, err = stream:read()
+  end
+  if err then
+    fail(run, err)
   end
 end
 
@@ -342,6 +361,19 @@ local function wait_in_time(run, outputs, seconds)
   local text = ("run %s: timed out"):format(run.child._name)
   run.failure = run.failure
     or errors.new("TIMEOUT", text, { op = "run", path = run.child._name })
+end
+
+--- What the world did is returned; another error of one who collects is raised.
+local function failed(run, outputs)
+  for _, task in ipairs(outputs) do
+    if task:done() and not task:cancelled() then
+      task:error() -- it is ours to tell
+    end
+  end
+  if errors.code(run.failure) then
+    return nil, run.failure
+  end
+  error(run.failure, 0)
 end
 
 --- Runs a program to its end and gives its outputs. It returns when the child
@@ -385,7 +417,7 @@ function process.run(...)
     code, signal = wait_all(run, outputs)
   end
   if run.failure then
-    return nil, run.failure
+    return failed(run, outputs)
   end
   return {
     code = code,

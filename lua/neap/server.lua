@@ -34,14 +34,20 @@ local function accept_all(self)
   end
 end
 
---- The task of a server. Whatever ends it closes the server.
+local function report(self, err)
+  core.report({ message = tostring(self) .. " cannot accept", error = err })
+end
+
+--- The task of a server. Whatever ends it closes the server; want of memory
+--- does not.
 local function run(self)
   local open <close> = self
+  core.serves_others()
   while not open._closed do
     local ok, err = pcall(accept_all, open)
     if not ok and not open._closed then
       core.checkwait()
-      core.report({ message = tostring(open) .. " cannot accept", error = err })
+      pcall(report, open, err) -- there may be no memory for it, either
       core.sleep(0.1)
     end
   end

@@ -311,6 +311,54 @@ describe("a limit of memory", function()
     assert.equal(0, code)
   end)
 
+  it("leaves a server open that has no memory for more connections", function()
+    local out, _, code = run([[
+      require("neap.core").set_limits { memory = 6 * MIB }
+      local refused = neap.sync.event()
+      neap.loop.set_exception_handler(function() refused:set() end)
+      local server = assert(neap.net.serve("127.0.0.1", 0, function(stream)
+        stream:write("hello")
+        stream:read()
+      end))
+      local port = server:address().port
+      local crowd = assert(neap.process.spawn({ arg[-1], "-e", ([=[
+        local neap = require "neap"
+        local clients = {}
+        for i = 1, 3000 do clients[i] = neap.net.connect("127.0.0.1", %d) end
+        neap.stdin:read()
+      ]=]):format(port) }, { stdin = "pipe" }))
+      refused:wait()
+      for _ = 1, 5 do -- others need a little
+        pcall(function()
+          local kept = {}
+          for i = 1, 100 do kept[i] = { i } end
+        end)
+        neap.sleep(0.001)
+      end
+      crowd:kill("KILL")
+      crowd:wait()
+      repeat neap.sleep(0.001) until server:connections() == 0
+      collectgarbage()
+      local client <close> = assert(neap.net.connect("127.0.0.1", port))
+      print(client:read())
+      server:close(0)
+    ]])
+
+    assert.equal("hello\n", out)
+    assert.equal(0, code)
+  end)
+
+  it("ends a child whose output finds no room", function()
+    local out, err = run([[
+      local argv = { "head", "-c", "1000000000", "/dev/zero" }
+      local ok, result, problem = pcall(neap.process.run, argv, { max_output = 1 << 31 })
+      print(tostring(ok and problem or result):match("not enough memory"))
+    ]])
+
+    assert.equal("not enough memory\n", out)
+    assert.equal("", err)
+  end)
+
   it("lets a program end that is at it", function()
     local _, err, code = run([[
       kept = {}

@@ -71,6 +71,7 @@ static bool spare(np_host *h, np_task *t, size_t more) {
 }
 
 static void count_refusal(np_host *h, np_task *t) {
+  if (t->service) return;
   uint64_t now = uv_hrtime();
   if (now - h->guard.refused_at > REFUSALS_APART) t->refusals = 0;
   h->guard.refused_at = now;
@@ -101,16 +102,11 @@ bool np_limits_refuse(np_host *h, const void *block, size_t more) {
   return true;
 }
 
-static bool is_full(np_host *h, size_t more, size_t limit) {
-  size_t held = h->pool_memory.held;
-  if (held + more <= limit) return false;
+bool np_limits_full(np_host *h) {
+  size_t limit = h->limits.memory, held = h->pool_memory.held;
+  if (limit == 0 || held <= limit + reserve(h)) return false;
   if (held > h->guard.collect_at) np_limits_want(h);
   return true;
-}
-
-bool np_limits_full(np_host *h) {
-  size_t limit = h->limits.memory;
-  return limit > 0 && is_full(h, 0, limit + reserve(h));
 }
 
 void np_limits_checkcount(lua_State *L, np_host *h) {
@@ -120,17 +116,19 @@ void np_limits_checkcount(lua_State *L, np_host *h) {
 }
 
 void np_limits_checkspawn(lua_State *L, np_host *h) {
-  const np_limits *l = &h->limits;
-  if (l->memory > 0 && is_full(h, h->nready * (size_t)THREAD, l->memory)) {
-    lua_pushliteral(L, "not enough memory");
-    lua_error(L);
-  }
+  size_t limit = h->limits.memory, more = h->nready * (size_t)THREAD;
+  /* tasks fit in small blocks that are free: those were taken already */
+  if (limit == 0 || h->pool_memory.used + more <= limit) return;
+  if (!h->guard.gc_due && !h->guard.met) np_limits_want(h);
+  lua_pushliteral(L, "not enough memory");
+  lua_error(L);
 }
 
 void np_limits_account(np_host *h, np_task *t, bool alive) {
   np_guard *g = &h->guard;
-  t->memory += (int64_t)h->pool_memory.used - (int64_t)g->used_last;
+  int64_t more = (int64_t)h->pool_memory.used - (int64_t)g->used_last;
   g->used_last = h->pool_memory.used;
+  if (!t->service) t->memory += more;
   bool top = g->top_order == t->order;
   if (top && !alive) {
     g->top_order = 0;
@@ -195,7 +193,7 @@ int np_limits_set(np_host *h, const np_limits *limits) {
   return 0;
 }
 
-/* ---- for specs --------------------------------------------------------- */
+/* ---- for Lua ----------------------------------------------------------- */
 
 /* core.set_limits { memory =, time =, preempt =, tasks =, .. }, for specs. */
 static int set_limits(lua_State *L) {
@@ -233,6 +231,16 @@ static int set_limits(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg funcs[] = {{"set_limits", set_limits}, {NULL, NULL}};
+/* serves_others(): what the running task takes from now on is for others, as
+ * the connections of a server are. The limit of memory refuses it, but does
+ * not end it. */
+static int serves_others(lua_State *L) {
+  np_host *h = np_gethost(L);
+  np_checktask(L, h)->service = true;
+  return 0;
+}
+
+static const luaL_Reg funcs[] = {
+    {"set_limits", set_limits}, {"serves_others", serves_others}, {NULL, NULL}};
 
 void np_limits_open(lua_State *L, np_host *h) { np_setfuncs(L, h, funcs); }

@@ -59,6 +59,7 @@ struct np_task {
   bool has_locals : 1;
   bool rests : 1;    /* the wait that it parks on is a rest */
   bool own_flag : 1; /* of the class of `own` */
+  bool service : 1;  /* what it takes is not its own (limits.c) */
   uint8_t kind : 3;  /* NP_TASK_PLAIN ... */
   struct {           /* the wait of sleep, await and wait queues */
     np_wait wait;
