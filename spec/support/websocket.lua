@@ -22,6 +22,13 @@ local Ends = {
   end,
 }
 
+--- A handler that sends back what comes.
+function support.echo(ws)
+  for message, kind in ws:messages() do
+    ws:send(message, kind)
+  end
+end
+
 --- What is closed at the end of a case, whatever it is.
 function support.closing(...)
   return setmetatable({ ... }, Ends)

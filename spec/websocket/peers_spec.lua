@@ -1,6 +1,7 @@
 --- The library `websockets` of Python at the other end.
 local case = require("spec.support.case")
 local neap = require("neap")
+local support = require("spec.support.websocket")
 local websocket = require("neap.websocket")
 
 local describe, it = describe, case.it
@@ -9,16 +10,10 @@ local describe, it = describe, case.it
 local PYTHON = "/usr/bin/python3"
 local PEER = "spec/support/websocket_peer.py"
 
-local function echo(ws)
-  for message, kind in ws:messages() do
-    ws:send(message, kind)
-  end
-end
-
 local function serve()
   local app = neap.http.app()
-  app:websocket("/echo", echo, { subprotocols = { "v1" } })
-  app:websocket("/small", echo, { max_message = 1000 })
+  app:websocket("/echo", support.echo, { subprotocols = { "v1" } })
+  app:websocket("/small", support.echo, { max_message = 1000 })
   app:websocket("/bye", function(ws) ws:close(4002, "bye") end)
   app:websocket("/fail", function() error("on purpose") end)
   local server = assert(app:serve({ host = "127.0.0.1", port = 0 }))

@@ -2,20 +2,15 @@
 local case = require("spec.support.case")
 local certs = require("spec.support.certs")
 local neap = require("neap")
+local support = require("spec.support.websocket")
 local websocket = require("neap.websocket")
 
 local describe, it = describe, case.it
 
-local function echo(ws)
-  for message, kind in ws:messages() do
-    ws:send(message, kind)
-  end
-end
-
 --- Runs `body(url)` beside an app behind TLS.
 local function with(body)
   local app = neap.http.app()
-  app:websocket("/ws", echo)
+  app:websocket("/ws", support.echo)
   local server = assert(app:serve({
     host = "127.0.0.1", port = 0, tls = { cert = certs.server.cert, key = certs.server.key },
   }))
