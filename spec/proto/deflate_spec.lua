@@ -198,6 +198,17 @@ describe("a decompressor", function()
     assert.equal("LIMIT", err.code)
   end)
 
+  it("takes a hundred raw streams at a time, and refuses one that only ends them", function()
+    local z <close> = deflate.decompressor("raw")
+    local empty = "\3\0" -- a stream with nothing in it
+    assert.equal("", z:push(empty:rep(100)))
+    assert.equal("", z:push(empty:rep(100)))
+    local out, err = z:push(empty:rep(1000))
+    assert.is_nil(out)
+    assert.equal("HTTP", err.code)
+    assert.matches("bytes after its end", err.message, 1, true)
+  end)
+
   it("takes raw data that refer to a stream before their own", function()
     -- "Hello" as a last block and an empty one; then "Hello" by reference
     local z <close> = deflate.decompressor("raw")

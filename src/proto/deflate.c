@@ -34,6 +34,7 @@ enum {
   CHUNK = 16384,      /* how much is compressed or decompressed at a time */
   HEADER_GZIP = 16,   /* zlib: added to the window bits */
   SIZE_OF_BLOCK = 16, /* in front of each block: keeps it aligned */
+  MAX_STREAMS = 100,  /* raw ones in a push: each copies the window twice */
 };
 
 typedef enum format { GZIP, ZLIB, RAW } format;
@@ -61,6 +62,7 @@ typedef struct zip {
   bool undecided;  /* "deflate": zlib or raw? The first two bytes say it */
   Bytef head[2];   /* these */
   unsigned nhead;  /* how many of them have come */
+  unsigned nended; /* raw streams that ended in this push */
   uint64_t left;   /* how many bytes may still come out in all */
   uint64_t max;    /* how many might at the start */
   uint64_t passed; /* TOO_LONG: the bound that was passed */
@@ -114,7 +116,7 @@ static bool continue_raw(zip *z) {
 /* What comes behind the end: another member, another stream, or rubbish. */
 static void reopen(zip *z) {
   bool ok = (z->kind == GZIP && inflateReset(&z->z) == Z_OK) ||
-            (z->kind == RAW && continue_raw(z));
+            (z->kind == RAW && z->nended++ < MAX_STREAMS && continue_raw(z));
   z->state = ok ? OPEN : CORRUPT;
   if (!ok) z->why = "bytes after its end";
 }
@@ -218,6 +220,7 @@ static int decompressor_push(lua_State *L, zip *z, const char *in, size_t n,
   luaL_buffinit(L, &b);
   z->busy = true;
   z->begun |= n > 0;
+  z->nended = 0;
   z->passed = bound == most ? most : z->max;
   inflate_all(&b, z, in, n, flush == Z_FINISH, &left);
   if (z->max != UINT64_MAX) z->left -= bound - left;
