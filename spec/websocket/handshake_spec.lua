@@ -72,6 +72,10 @@ describe("a server", function()
     assert.is_truthy(ran)
   end)
 
+  it("accepts one that says that it has no body", function()
+    assert.equal(101, (ask(request({ ["Content-Length"] = "0" }))))
+  end)
+
   it("takes tokens in any case, in lists", function()
     local status = ask(request({ Upgrade = "h2c, WebSocket", Connection = "keep-alive, UPGRADE" }))
     assert.equal(101, status)
@@ -101,6 +105,9 @@ describe("a server", function()
     { "a long key", 400, { ["Sec-WebSocket-Key"] = "AAAA" .. KEY } },
     { "a key that is not base64", 400, { ["Sec-WebSocket-Key"] = "dGhlIHNhbXBsZSBub25jZ!==" } },
     { "two keys", 400, { ["sec-websocket-key"] = KEY } },
+    { "two versions", 426, { ["sec-websocket-version"] = "8" } },
+    { "a body", 400, { ["Content-Length"] = "5" } },
+    { "a body in chunks", 400, { ["Transfer-Encoding"] = "chunked" } },
   }
   for _, one in ipairs(refused) do
     local what, expected, changes, line = table.unpack(one, 1, 4)

@@ -150,6 +150,19 @@ describe("app:websocket", function()
     end)
   end)
 
+  it("takes one of several protocols that are asked for", function()
+    local app = http.app()
+    app:websocket("/ws", support.echo)
+    with(app, function(url)
+      for upgrade, status in pairs({ ["h2c, WebSocket"] = 101, ["websockets"] = 426 }) do
+        local stream <close> = neap.net.connect("127.0.0.1", tonumber(url:match("%d+$")))
+        stream:write("GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: " .. upgrade .. "\r\nConnection: Upgrade\r\n"
+          .. "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+        assert.matches("^HTTP/1.1 " .. status, stream:readuntil("\r\n\r\n"))
+      end
+    end)
+  end)
+
   it("tells sockets 1001 when the server is closed", function()
     local app = http.app()
     local ended

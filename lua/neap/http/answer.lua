@@ -192,7 +192,8 @@ end
 local function send_websocket(context, res)
   local conn, req = context.conn, context.req
   local stream, ws = conn:stream(), res.websocket
-  if not request.upgrades(req) or (req.headers:get("upgrade") or ""):lower() ~= "websocket" then
+  local upgrade = (req.headers:get("upgrade") or ""):lower() -- the handshake looks closer
+  if not request.upgrades(req) or not upgrade:find("websocket", 1, true) then
     res.headers:set("Upgrade", "websocket")
     conn:last()
     return send_text(context, res, "426 Upgrade Required\n", TYPES.text)

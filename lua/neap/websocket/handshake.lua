@@ -65,6 +65,11 @@ local function is_key(key)
   return key ~= nil and #key == 24 and key:match("^[%w+/]+==$") ~= nil
 end
 
+--- Whether bytes follow the head that are no frames.
+local function has_body(fields)
+  return fields:get("transfer-encoding") ~= nil or (joined(fields, "content-length") or "0") ~= "0"
+end
+
 --- What is wrong with a request: the status and a sentence, or nil.
 local function problem_of(req, options)
   local fields = req.headers
@@ -73,7 +78,9 @@ local function problem_of(req, options)
   elseif req.version == "1.0" or not has_token(joined(fields, "upgrade"), "websocket")
     or not has_token(joined(fields, "connection"), "upgrade") then
     return 426, "This is a WebSocket: the request has to ask for an upgrade to it."
-  elseif fields:get("sec-websocket-version") ~= VERSION then
+  elseif has_body(fields) then
+    return 400, "A request for a WebSocket has no body."
+  elseif joined(fields, "sec-websocket-version") ~= VERSION then
     return 426, "The version of WebSocket has to be 13."
   elseif #fields:get_all("sec-websocket-key") ~= 1 or not is_key(fields:get("sec-websocket-key")) then
     return 400, "Sec-WebSocket-Key has to be 16 bytes in base64, once."
