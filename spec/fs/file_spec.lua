@@ -319,6 +319,82 @@ describe("fs.open", function()
     neap.wait(tasks)
   end))
 
+  it("refuses to seek where no number leads", function()
+    local dir <close> = temp.dir()
+    local file <close> = assert(fs.open(dir / "x", "w+"))
+    assert(file:write("four"))
+    assert.equal(4, file:seek("cur"))
+    for _, place in ipairs({ "cur", "end" }) do
+      assert.equal("EINVAL", select(2, file:seek(place, math.maxinteger)).code)
+      assert.equal("EINVAL", select(2, file:seek(place, math.mininteger)).code)
+    end
+    assert.equal(4, file:seek("cur"))
+  end)
+
+  describe("keeps no thread from others while more tasks than threads", function()
+    local FIFOS = 8
+
+    local function fifos(dir)
+      local paths = {}
+      for i = 1, FIFOS do
+        paths[i] = dir / ("fifo" .. i)
+        assert(os.execute("mkfifo " .. paths[i]))
+      end
+      return paths
+    end
+
+    --- Runs `body` for each fifo, all at once.
+    local function each(paths, body)
+      return neap.spawn(neap.map, paths, body)
+    end
+
+    it("wait to read", function()
+      local dir <close> = temp.dir()
+      local paths = fifos(dir)
+      local readers = each(paths, function(path) return assert(fs.read_file(path)) end)
+      neap.testing.settle()
+      assert.equal("ENOENT", select(2, neap.timeout(10, fs.rmdir, dir / "none")).code)
+      neap.timeout(10, neap.map, paths, function(path) return assert(fs.write_file(path, path)) end)
+      assert.same(paths, { table.unpack(neap.await(readers)) })
+    end)
+
+    it("wait for a reader", function()
+      local dir <close> = temp.dir()
+      local paths = fifos(dir)
+      local writers = each(paths, function(path) return assert(fs.write_file(path, path)) end)
+      neap.testing.settle()
+      local read = neap.timeout(10, neap.map, paths, function(path)
+        return assert(fs.read_file(path))
+      end)
+      neap.await(writers)
+      assert.same(paths, { table.unpack(read) })
+    end)
+
+    it("wait to write", function()
+      local dir <close> = temp.dir()
+      local paths, data = fifos(dir), ("x"):rep(300000)
+      local writers = each(paths, function(path)
+        local file <close> = assert(fs.open(path, "w"))
+        assert(file:write(data))
+        return true
+      end)
+      neap.timeout(10, neap.map, paths, function(path)
+        assert.equal(data, fs.read_file(path))
+        return true
+      end)
+      neap.await(writers)
+    end)
+
+    it("are cancelled while they wait for a turn", and_rest(function()
+      local dir <close> = temp.dir()
+      local paths = fifos(dir)
+      local readers = each(paths, fs.read_file)
+      neap.testing.settle()
+      readers:cancel()
+      expect.code("CANCELLED", neap.await, readers)
+    end))
+  end)
+
   it("waits for the reader of a fifo until it is cancelled", and_rest(function()
     local dir <close> = temp.dir()
     assert(os.execute("mkfifo " .. dir / "fifo"))

@@ -26,8 +26,8 @@
 static int run_seek(np_file *f) {
   if (f->whence == SEEK_SET) return 0;
   if (fstat(f->fd, &f->st) < 0) return np_fsop_errno();
-  f->n += f->st.st_size;
-  return f->n < 0 ? UV_EINVAL : 0;
+  bool over = __builtin_add_overflow(f->n, f->st.st_size, &f->n);
+  return over || f->n < 0 ? UV_EINVAL : 0;
 }
 
 static int run_flush(np_file *f) {
@@ -35,14 +35,15 @@ static int run_flush(np_file *f) {
   const char *data = np_buf_data(&f->sending);
   size_t n = np_buf_size(&f->sending);
   int r = f->regular ? np_fsop_write(f->fd, data, n, offset, NULL)
-                     : np_fsop_send(f->fd, data, n, &f->work.cancelled);
+                     : np_fsop_send(f->fd, data, n, &f->sent,
+                                    &f->work.cancelled, f->work.wanted);
   if (r == 0 && f->regular && f->append) f->n = lseek(f->fd, 0, SEEK_END);
   return r;
 }
 
 static int run_fill(np_file *f) {
   if (!f->regular) {
-    int r = np_fsop_poll(f->fd, false, &f->work.cancelled);
+    int r = np_fsop_poll(f->fd, false, &f->work.cancelled, f->work.wanted);
     if (r < 0) return r;
   }
   f->n = np_fsop_read(f->fd, f->chunk.base, f->chunk.capacity,
@@ -101,7 +102,8 @@ static int begin(np_file *f, np_fileop *op) {
   }
   if (!f->regular) return UV_ESPIPE;
   if (op->whence == SEEK_END) return 0;
-  if (op->whence == SEEK_CUR) f->n += at;
+  if (op->whence == SEEK_CUR && __builtin_add_overflow(f->n, at, &f->n))
+    return UV_EINVAL;
   f->whence = SEEK_SET;
   return f->n < 0 ? UV_EINVAL : 0;
 }

@@ -57,7 +57,8 @@ struct np_file {
   int64_t pos;     /* where the next request reads or writes */
   np_buf in;       /* read, not yet taken: the bytes before pos */
   np_buf out;      /* written, not yet handed to the system */
-  np_buf sending;  /* being written */
+  np_buf sending;  /* being written; to a fifo or device, */
+  size_t sent;     /* so many bytes of it are */
   np_buf chunk;    /* being read into */
   int write_error; /* of bytes nobody waited for; told once */
   np_timer soon;   /* hands `out` to the system when the task waits */

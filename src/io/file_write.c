@@ -21,6 +21,7 @@ void np_file_flush_begin(np_file *f) {
   np_buf unused = f->sending;
   f->sending = f->out;
   f->out = unused;
+  f->sent = 0;
   np_list_remove(&f->dirty);
   np_file_drop_ahead(f);
 }
@@ -44,7 +45,7 @@ static int send_now(np_file *f, np_buf *b) {
   if (n == 0) return 0;
   int r =
       np_fsop_write(f->fd, np_buf_data(b), n, f->append ? -1 : f->pos, NULL);
-  f->pos += (int64_t)n;
+  if (r == 0) f->pos += (int64_t)n;
   np_buf_consume(b, n);
   return r;
 }

@@ -136,7 +136,8 @@ static int run_mkstemp(np_fsreq *r) {
 }
 
 static int run_open(np_fsreq *r) {
-  r->fd = np_fsop_open(r->path, (int)r->a, 0666, &r->st, &r->work.cancelled);
+  r->fd = np_fsop_open(r->path, (int)r->a, 0666, &r->st, &r->work.cancelled,
+                       r->work.wanted);
   return r->fd < 0 ? r->fd : 0;
 }
 
@@ -146,7 +147,7 @@ static int run_write_file(np_fsreq *r) {
                     .mode = (int)r->a,
                     .append = r->b != 0,
                     .atomic = r->flag};
-  return np_fsop_write_file(r->path, &t, &r->work.cancelled);
+  return np_fsop_write_file(r->path, &t, &r->work.cancelled, r->work.wanted);
 }
 
 /* Reads into the room there is; r->flag: that was all. A small file takes one
@@ -158,7 +159,7 @@ static int run_read_file(np_fsreq *r) {
   }
   while (r->size < r->capacity && !r->flag) {
     if (!S_ISREG(r->st.st_mode)) {
-      int e = np_fsop_poll(r->fd, false, &r->work.cancelled);
+      int e = np_fsop_poll(r->fd, false, &r->work.cancelled, r->work.wanted);
       if (e < 0) return e;
     }
     size_t room = r->capacity - r->size;

@@ -55,7 +55,7 @@ static int copy_by_hand(copying *c) {
   bool regular = S_ISREG(c->st.st_mode);
   ssize_t n;
   do {
-    n = regular ? 0 : np_fsop_poll(c->in, false, c->cancelled);
+    n = regular ? 0 : np_fsop_poll(c->in, false, c->cancelled, NULL);
     if (n == 0) n = np_fsop_read(c->in, buf, STEP, -1);
     if (n > 0) {
       int r = np_fsop_write(c->out, buf, (size_t)n, -1, c->cancelled);
@@ -85,8 +85,8 @@ static int fill(copying *c) {
 /* A device, or a file in a directory that may not be written. */
 static int copy_in_place(copying *c, const char *to) {
   struct stat st;
-  c->out =
-      np_fsop_open(to, O_WRONLY | O_CREAT | O_TRUNC, 0666, &st, c->cancelled);
+  c->out = np_fsop_open(to, O_WRONLY | O_CREAT | O_TRUNC, 0666, &st,
+                        c->cancelled, NULL);
   return c->out < 0 ? c->out : fill(c);
 }
 
@@ -121,7 +121,7 @@ static int copy_to_old(copying *c, const char *to) {
 int np_fsop_copy(const char *from, const char *to, bool exclusive,
                  const atomic_bool *cancelled) {
   copying c = {.cancelled = cancelled};
-  c.in = np_fsop_open(from, O_RDONLY, 0, &c.st, cancelled);
+  c.in = np_fsop_open(from, O_RDONLY, 0, &c.st, cancelled, NULL);
   if (c.in < 0) return c.in;
   int r;
   c.out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);

@@ -14,8 +14,11 @@
 #include <unistd.h>
 #include <uv.h>
 
+#include "io/work.h"
+
 enum {
   LOOK_MS = 20,         /* how often a wait looks whether it is cancelled */
+  TURN_MS = 5,          /* how long it lasts while the thread is wanted */
   WRITE_STEP = 8 << 20, /* bytes between two looks */
   NAME_TRIES = 100,
 };
@@ -24,19 +27,24 @@ int np_fsop_errno(void) { return uv_translate_sys_error(errno); }
 
 /* ---- open, read, write ------------------------------------------------- */
 
-int np_fsop_poll(int fd, bool write, const atomic_bool *cancelled) {
+static bool is_wanted(const atomic_bool *wanted) { return wanted && *wanted; }
+
+int np_fsop_poll(int fd, bool write, const atomic_bool *cancelled,
+                 const atomic_bool *wanted) {
   struct pollfd p = {.fd = fd, .events = write ? POLLOUT : POLLIN};
   while (!*cancelled) {
-    int n = poll(&p, 1, LOOK_MS);
+    int n = poll(&p, 1, is_wanted(wanted) ? TURN_MS : LOOK_MS);
     if (n > 0) return 0;
     if (n < 0 && errno != EINTR) return np_fsop_errno();
+    if (is_wanted(wanted)) return NP_WORK_LATER;
   }
   return UV_ECANCELED;
 }
 
 /* A fifo that is opened to be written has to wait for its reader. */
 static int open_patiently(const char *path, int flags, mode_t mode,
-                          const atomic_bool *cancelled) {
+                          const atomic_bool *cancelled,
+                          const atomic_bool *wanted) {
   while (!*cancelled) {
     int fd = open(path, flags | O_CLOEXEC | O_NONBLOCK, mode);
     if (fd >= 0) return fd;
@@ -45,7 +53,8 @@ static int open_patiently(const char *path, int flags, mode_t mode,
     if (errno != ENXIO || stat(path, &st) < 0 || !S_ISFIFO(st.st_mode)) {
       return errno == EINTR ? UV_EINTR : np_fsop_errno();
     }
-    poll(NULL, 0, LOOK_MS);
+    poll(NULL, 0, is_wanted(wanted) ? TURN_MS : LOOK_MS);
+    if (is_wanted(wanted)) return NP_WORK_LATER;
   }
   return UV_ECANCELED;
 }
@@ -62,8 +71,8 @@ static int settle_open(int fd, struct stat *st) {
 }
 
 int np_fsop_open(const char *path, int flags, mode_t mode, struct stat *st,
-                 const atomic_bool *cancelled) {
-  int fd = open_patiently(path, flags, mode, cancelled);
+                 const atomic_bool *cancelled, const atomic_bool *wanted) {
+  int fd = open_patiently(path, flags, mode, cancelled, wanted);
   if (fd < 0) return fd;
   int r = settle_open(fd, st);
   if (r == 0) return fd;
@@ -95,17 +104,17 @@ int np_fsop_write(int fd, const char *data, size_t n, int64_t offset,
   return 0;
 }
 
-int np_fsop_send(int fd, const char *data, size_t n,
-                 const atomic_bool *cancelled) {
-  while (n > 0) {
-    int r = np_fsop_poll(fd, true, cancelled);
+int np_fsop_send(int fd, const char *data, size_t n, size_t *sent,
+                 const atomic_bool *cancelled, const atomic_bool *wanted) {
+  while (*sent < n) {
+    int r = np_fsop_poll(fd, true, cancelled, wanted);
     if (r < 0) return r;
     // what can be written, can take this much without waiting
-    ssize_t sent = write(fd, data, n < PIPE_BUF ? n : PIPE_BUF);
-    if (sent < 0 && (errno == EINTR || errno == EAGAIN)) continue;
-    if (sent < 0) return np_fsop_errno();
-    data += sent;
-    n -= (size_t)sent;
+    size_t left = n - *sent;
+    ssize_t some = write(fd, data + *sent, left < PIPE_BUF ? left : PIPE_BUF);
+    if (some < 0 && (errno == EINTR || errno == EAGAIN)) continue;
+    if (some < 0) return np_fsop_errno();
+    *sent += (size_t)some;
   }
   return 0;
 }
@@ -122,15 +131,19 @@ static int finish_file(int fd, const np_fsop_text *t, bool sync, int r) {
   return r;
 }
 
+/* Once a fifo has a reader, it goes to the end. */
 static int write_in_place(const char *path, const np_fsop_text *t,
-                          const atomic_bool *cancelled) {
+                          const atomic_bool *cancelled,
+                          const atomic_bool *wanted) {
   int flags = O_WRONLY | O_CREAT | (t->append ? O_APPEND : O_TRUNC);
   mode_t mode = t->mode >= 0 ? (mode_t)t->mode : 0666;
   struct stat st;
-  int fd = np_fsop_open(path, flags, mode, &st, cancelled);
+  int fd = np_fsop_open(path, flags, mode, &st, cancelled, wanted);
   if (fd < 0) return fd;
-  int r = S_ISREG(st.st_mode) ? np_fsop_write(fd, t->data, t->size, -1, NULL)
-                              : np_fsop_send(fd, t->data, t->size, cancelled);
+  size_t sent = 0;
+  int r = S_ISREG(st.st_mode)
+              ? np_fsop_write(fd, t->data, t->size, -1, NULL)
+              : np_fsop_send(fd, t->data, t->size, &sent, cancelled, NULL);
   return finish_file(fd, t, false, r);
 }
 
@@ -196,8 +209,9 @@ static int replace(const char *path, const np_fsop_text *text,
 }
 
 int np_fsop_write_file(const char *path, const np_fsop_text *text,
-                       const atomic_bool *cancelled) {
-  if (!text->atomic) return write_in_place(path, text, cancelled);
+                       const atomic_bool *cancelled,
+                       const atomic_bool *wanted) {
+  if (!text->atomic) return write_in_place(path, text, cancelled, wanted);
   struct stat st;
   char *target = NULL;
   if (lstat(path, &st) == 0 && S_ISLNK(st.st_mode)) {

@@ -1,7 +1,9 @@
 /*
  * fsops.h: what file requests do on a thread of the pool. Plain functions that
  * block: 0 (or a count) or a negative UV_ code, nothing half open. Those that
- * take long look at *cancelled between two steps.
+ * take long look at *cancelled between two steps. Those that wait for a reader
+ * or writer elsewhere return NP_WORK_LATER (work.h) once *wanted, which may be
+ * NULL.
  */
 #ifndef NP_FSOPS_H
 #define NP_FSOPS_H
@@ -20,14 +22,15 @@ int np_fsop_errno(void);
  * until it is cancelled; one to be read waits when it is read. A directory is
  * EISDIR. Fills *st. A descriptor or an error. */
 int np_fsop_open(const char *path, int flags, mode_t mode, struct stat *st,
-                 const atomic_bool *cancelled);
+                 const atomic_bool *cancelled, const atomic_bool *wanted);
 
 /* A new file next to `path`; its name in *name, to be freed. A descriptor or an
  * error. */
 int np_fsop_open_beside(const char *path, mode_t mode, char **name);
 
 /* Waits until fd can be read (or written), or *cancelled. */
-int np_fsop_poll(int fd, bool write, const atomic_bool *cancelled);
+int np_fsop_poll(int fd, bool write, const atomic_bool *cancelled,
+                 const atomic_bool *wanted);
 
 /* At `offset`, or where the descriptor is if that is negative. As many as
  * there are up to n, 0 at the end. */
@@ -37,9 +40,10 @@ ssize_t np_fsop_read(int fd, char *data, size_t n, int64_t offset);
 int np_fsop_write(int fd, const char *data, size_t n, int64_t offset,
                   const atomic_bool *cancelled);
 
-/* The same to a fifo or device, which may keep it waiting. */
-int np_fsop_send(int fd, const char *data, size_t n,
-                 const atomic_bool *cancelled);
+/* The same to a fifo or device, which may keep it waiting. The first *sent
+ * bytes have been written before; it adds to them. */
+int np_fsop_send(int fd, const char *data, size_t n, size_t *sent,
+                 const atomic_bool *cancelled, const atomic_bool *wanted);
 
 typedef struct np_fsop_text {
   const char *data;
@@ -50,7 +54,7 @@ typedef struct np_fsop_text {
 } np_fsop_text;
 
 int np_fsop_write_file(const char *path, const np_fsop_text *text,
-                       const atomic_bool *cancelled);
+                       const atomic_bool *cancelled, const atomic_bool *wanted);
 
 int np_fsop_mkdirs(const char *path, mode_t mode);
 

@@ -119,7 +119,7 @@ static int fs_finish(lua_State *L, np_wait *w) {
 
 static bool fs_cancel(np_wait *w) {
   np_fsreq *r = np_container_of(w, np_fsreq, wait);
-  np_work_cancel(&r->work);
+  if (np_work_cancel(&r->work)) drop_results(r);  // opened in a turn before
   return true;
 }
 

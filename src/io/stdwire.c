@@ -108,7 +108,7 @@ static void std_close(np_wire *wire, bool reset) {
 
 static int on_run(np_work *work) {
   stdwire *w = (stdwire *)work;
-  int r = np_fsop_poll(w->fd, false, &w->work.cancelled);
+  int r = np_fsop_poll(w->fd, false, &w->work.cancelled, work->wanted);
   if (r < 0) return r;
   w->got = np_fsop_read(w->fd, w->chunk, NP_READ_SIZE, -1);
   return w->got < 0 ? (int)w->got : 0;

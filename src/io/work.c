@@ -12,8 +12,9 @@
 
 struct np_workers {
   np_handle base;
-  np_link queue; /* np_work.link */
-  np_link dirty; /* np_file.dirty */
+  np_link queue;      /* np_work.link */
+  np_link dirty;      /* np_file.dirty */
+  atomic_bool wanted; /* the queue is not empty */
   unsigned running, max;
 };
 
@@ -44,7 +45,14 @@ static void start_or_queue(np_work *w) {
     start(w);
   } else {
     np_list_append(&w->workers->queue, &w->link);
+    w->workers->wanted = true;
   }
+}
+
+static void unqueue(np_work *w) {
+  np_workers *pool = w->workers;
+  np_list_remove(&w->link);
+  pool->wanted = !np_list_empty(&pool->queue);
 }
 
 static void on_after(uv_work_t *req, int status) {
@@ -54,8 +62,13 @@ static void on_after(uv_work_t *req, int status) {
   pool->running--;
   np_link *first = np_list_first(&pool->queue);
   if (first) {
-    np_list_remove(first);
-    start(np_container_of(first, np_work, link));
+    np_work *next = np_container_of(first, np_work, link);
+    unqueue(next);
+    start(next);
+  }
+  if (w->status == NP_WORK_LATER) {
+    if (!w->cancelled) return start_or_queue(w);
+    w->status = UV_ECANCELED;
   }
   np_handle_unlist(&w->base);
   if (w->done(w)) {
@@ -77,7 +90,7 @@ bool np_work_cancel(np_work *w) {
   w->cancelled = true;
   bool waits = np_list_linked(&w->link);
   if (waits) {
-    np_list_remove(&w->link);
+    unqueue(w);
     np_handle_unlist(&w->base);
     over(w);
   } else {
@@ -118,6 +131,7 @@ void np_work_init(lua_State *L, np_host *h, np_work *w) {
   np_handle_init(&w->base, h, &work_class);
   np_list_init(&w->link);
   w->workers = find(L);
+  w->wanted = &w->workers->wanted;
   np_hold(&w->workers->base);
 }
 

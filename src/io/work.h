@@ -17,17 +17,23 @@
 typedef struct np_work np_work;
 typedef struct np_workers np_workers;
 
+/* What `run` returns while it waits for others and a thread is wanted: it will
+ * be called again. No code of libuv's. */
+enum { NP_WORK_LATER = -1000 };
+
 struct np_work {
   np_handle base;
   uv_work_t req;
   np_link link; /* while it waits for its turn */
   np_workers *workers;
   atomic_bool cancelled;
-  int status;               /* of run; UV_ECANCELED: it did not run */
-  int (*run)(np_work *w);   /* on a thread: 0 or an error */
-  bool (*done)(np_work *w); /* back on the loop; true: run again. It may
+  const atomic_bool *wanted; /* others wait for a thread */
+  int status;                /* of run; UV_ECANCELED: it did not run */
+  int (*run)(np_work *w);    /* on a thread: 0, an error, or
+                               NP_WORK_LATER */
+  bool (*done)(np_work *w);  /* back on the loop; true: run again. It may
                                 submit w anew instead. Plain */
-  void (*shut)(np_work *w); /* the host closes; NULL: np_work_cancel */
+  void (*shut)(np_work *w);  /* the host closes; NULL: np_work_cancel */
   void (*destroy)(np_work *w);
 };
 
