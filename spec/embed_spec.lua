@@ -27,6 +27,15 @@ describe("a host that runs out of memory", function()
   end)
 end)
 
+describe("a child of a host that runs out of memory", function()
+  it("is ended", function()
+    local output, ok = run("embed/alloc_fail spec/embed/alloc_process.lua 1 marked from")
+
+    assert.is_true(ok, output)
+    assert.matches("%d%d runs", output)
+  end)
+end)
+
 -- What OpenSSL allocates is not the host's: it is made to fail as well.
 describe("TLS that runs out of memory", function()
   for name, options in pairs({

@@ -160,8 +160,11 @@ function Process:kill(signal)
   return self._child:kill(number)
 end
 
+local NUMBERS = { TERM = core.signal_number("TERM"), KILL = core.signal_number("KILL") }
+
+--- To it and its group; takes no memory.
 local function send(self, signal)
-  self._child:kill(core.signal_number(signal), true)
+  self._child:kill(NUMBERS[signal], true)
 end
 
 local function close_pipes(self)
@@ -190,20 +193,22 @@ function Process:close()
   end
 end
 
---- Ends it as close does, and waits until it has.
+--- Waits for the end of one that got TERM.
 local function finish(self)
-  if self.stdin then
-    self.stdin:abort()
-  end
-  send(self, "TERM")
   await_end(self)
   close_pipes(self)
 end
 
+--- Ends it as close does, and waits until it has. Where there is no memory to
+--- wait, it has got TERM.
 function Process:__close()
   if self._child:ended() then
     close_pipes(self)
   elseif core.canyield() then
+    if self.stdin then
+      self.stdin:abort()
+    end
+    send(self, "TERM")
     core.shield(finish, self)
   else
     self:close()
@@ -240,6 +245,16 @@ local function start(command, opts, stdio, mode)
     local value = opts[name] or stdio[i]
     fds[i] = value == "inherit" and i - 1 or value
   end
+  -- made before: no want of memory comes between a child and what ends it
+  local self = setmetatable({
+    pid = false,
+    stdin = false,
+    stdout = false,
+    stderr = false,
+    _child = false,
+    _name = program,
+    _closing = false,
+  }, Process)
   local path = (opts.env or { PATH = os.getenv("PATH") }).PATH
   local child, stdin, stdout, stderr = core.launch(program, command, environment(opts.env),
     path or DEFAULT_PATH, opts.cwd, fds[1], fds[2], fds[3], opts.uid, opts.gid,
@@ -247,15 +262,9 @@ local function start(command, opts, stdio, mode)
   if not child then
     return nil, stdin
   end
-  return setmetatable({
-    pid = child:pid(),
-    stdin = stdin,
-    stdout = stdout,
-    stderr = stderr,
-    _child = child,
-    _name = program,
-    _closing = false,
-  }, Process)
+  self._child, self.pid = child, child:pid()
+  self.stdin, self.stdout, self.stderr = stdin, stdout, stderr
+  return self
 end
 
 local INHERIT = { "inherit", "inherit", "inherit" }
@@ -285,7 +294,7 @@ end
 ---@class neap.Run
 ---@field child neap.Process
 ---@field tasks neap.Task[]  that feed it and collect its outputs
----@field failure neap.Error?
+---@field failure any  what is to be told; false: nothing yet
 local Run = {}
 
 function Run:__close()
@@ -295,24 +304,14 @@ function Run:__close()
   local _ <close> = self.child
 end
 
+--- Takes no memory, as `failure` has a place from the start.
 local function fail(run, err)
   run.failure = run.failure or err
   send(run.child, "KILL")
 end
 
---- A child whose output nobody reads any more would never end: whatever ends
---- the task that collects it (no memory) ends the run.
-local Collecting = {}
-
-function Collecting:__close(err)
-  if err ~= nil and not errors.is_cancelled(err) then
-    fail(self.run, err)
-  end
-end
-
 --- Collects an output in `chunks`.
-local function collect(run, stream, chunks, max)
-  local _ <close> = setmetatable({ run = run }, Collecting)
+local function collect_in(run, stream, chunks, max)
   local size = 0
   local data, err = stream:read()
   while data do
@@ -326,6 +325,29 @@ local function collect(run, stream, chunks, max)
   end
   if err then
     fail(run, err)
+  end
+end
+
+--- A child whose output nobody reads any more would never end: whatever ends
+--- the task that collects it (no memory) ends the run.
+local Collecting = {}
+
+function Collecting:__close(err)
+  if err ~= nil and not errors.is_cancelled(err) then
+    fail(self.run, err)
+  end
+end
+
+--- Collects an output. Where there is no memory to call `__close`, there is
+--- for what follows a pcall.
+local function collect(run, ...)
+  local _ <close> = setmetatable({ run = run }, Collecting)
+  local ok, err = pcall(collect_in, run, ...)
+  if not ok then
+    if not errors.is_cancelled(err) then
+      fail(run, err)
+    end
+    error(err, 0)
   end
 end
 
@@ -395,11 +417,12 @@ function process.run(...)
   end
   core.checkwait()
   local stdio = { opts.input and "pipe" or "null", "pipe", "pipe" }
+  local run <close> = setmetatable({ child = false, tasks = {}, failure = false }, Run)
   local child, err = start(command, opts, stdio, "group")
   if not child then
     return nil, err
   end
-  local run <close> = setmetatable({ child = child, tasks = {} }, Run)
+  run.child = child
   local max, chunks, outputs = opts.max_output or MAX_OUTPUT, {}, {}
   for _, name in ipairs({ "stdout", "stderr" }) do
     if child[name] then
