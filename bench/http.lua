@@ -19,6 +19,11 @@ app:get("/json", function()
   return { json = { items = list } }
 end)
 
+-- A path with a parameter, and a field of its own.
+app:get("/items/{id}", function(req)
+  return { text = "item " .. req.params.id, headers = { ["Cache-Control"] = "no-store" } }
+end)
+
 if arg[2] then
   app:static("/static", arg[2])
 end

@@ -7,11 +7,15 @@
 local combine = require("neap.combine")
 local core = require("neap.core")
 local errors = require("neap.errors")
+local headers = require("neap.http.headers")
 local http1 = require("neap.proto.http1")
 local request = require("neap.http.request")
 local response = require("neap.http.response")
 
 local answer = {}
+
+-- Shorter texts are not worth compressing.
+answer.SHORT = 1024
 
 local TYPES = {
   text = "text/plain; charset=utf-8",
@@ -29,18 +33,21 @@ local framing = { ["content-length"] = true, ["transfer-encoding"] = true, ["con
 
 --- The Content-Type and the other fields as a list of names and values. What
 --- frames the body is left out, and "Connection: close" is obeyed.
-local function wire_fields(conn, res, default_type)
-  local list, kind, n = {}, res.type or default_type, 0
-  for name, value in pairs(res.headers) do
-    local key = name:lower()
+---@param fields neap.http.Headers|table?
+---@param kind string?  the Content-Type, if the fields do not say it
+local function wire_fields(conn, fields, kind)
+  local list, n = {}, 0
+  local names, keys, values = headers.lists(fields)
+  for i = 1, #keys do
+    local key = keys[i]
     if key == "content-type" then
-      kind = value
+      kind = values[i]
     elseif key == "connection" then
-      if value:lower():find("close", 1, true) then
+      if values[i]:lower():find("close", 1, true) then
         conn:last()
       end
     elseif not framing[key] then
-      list[n + 1], list[n + 2] = name, value
+      list[n + 1], list[n + 2] = names[i], values[i]
       n = n + 2
     end
   end
@@ -51,7 +58,7 @@ answer.wire_fields = wire_fields
 
 local function flat(fields)
   local list = {}
-  for name, value in pairs(require("neap.http.headers").new(fields)) do
+  for name, value in pairs(headers.new(fields)) do
     list[#list + 1] = name
     list[#list + 1] = value
   end
@@ -63,8 +70,8 @@ end
 --- A text that is there as a whole, compressed if that is wanted.
 local function send_text(context, res, text, default_type)
   local conn = context.conn
-  local kind, list = wire_fields(conn, res, default_type)
-  if context.server._compress and text and #text >= 1024 then
+  local kind, list = wire_fields(conn, res.headers, res.type or default_type)
+  if context.server._compress and text and #text >= answer.SHORT then
     text = require("neap.http.compress").text(context.req, res, kind, list, text)
   end
   context.sent = text and #text or 0
@@ -74,7 +81,7 @@ end
 --- Begins an answer in pieces: nil if it cannot be sent, false if it has no body.
 --- Pieces of an unknown length may be compressed by `context.packer`.
 local function begin(context, res, default_type, length)
-  local kind, list = wire_fields(context.conn, res, default_type)
+  local kind, list = wire_fields(context.conn, res.headers, res.type or default_type)
   if context.server._compress and not length then
     context.packer = require("neap.http.compress").stream(context.req, res, kind, list)
   end
@@ -214,6 +221,13 @@ local function send_websocket(context, res)
   return false
 end
 
+local codec -- JSON's, once it is needed
+
+local function encode(value)
+  codec = codec or require("neap.http.json")
+  return codec.encode(value)
+end
+
 local function send_response(context, res)
   if res.cookies then
     require("neap.http.cookies").add(res.headers, res.cookies)
@@ -227,14 +241,64 @@ local function send_response(context, res)
   elseif res.file then
     return require("neap.http.file").send(context, res)
   elseif res.json ~= nil then
-    return send_text(context, res, require("neap.http.json").encode(res.json), TYPES.json)
+    return send_text(context, res, encode(res.json), TYPES.json)
   end
-  for _, name in ipairs({ "text", "html", "body" }) do
-    if res[name] ~= nil then
-      return send_text(context, res, tostring(res[name]), TYPES[name])
-    end
+  local kind = res.text ~= nil and "text" or res.html ~= nil and "html" or res.body ~= nil and "body"
+  if kind then
+    local text = res[kind]
+    return send_text(context, res, type(text) == "string" and text or tostring(text), TYPES[kind])
   end
   return send_text(context, res, nil, nil)
+end
+
+-- ---- short ones --------------------------------------------------------------
+
+--- The text, type, fields and status of what most handlers return; nil for what
+--- is more than that, and for what is no response.
+local function parts_of(value)
+  local text, kind, own_kind, fields, status = nil, nil, nil, nil, 200
+  for key, item in next, value do
+    if key == "status" then
+      status = item
+    elseif key == "headers" then
+      fields = item
+    elseif key == "type" then
+      own_kind = item
+    elseif text then
+      return nil
+    elseif key == "json" then
+      text, kind = encode(item), TYPES.json
+    elseif (key == "text" or key == "html" or key == "body") and type(item) == "string" then
+      text, kind = item, TYPES[key]
+    else
+      return nil
+    end
+  end
+  if status ~= 200 and (math.type(status) ~= "integer" or status < 200 or status > 999) then
+    return nil
+  end
+  return text, own_kind or kind, fields, status
+end
+
+--- Sends a table or Response that is but a short text of some kind: true, and
+--- whether the connection can go on, or else an error. For any other one false,
+--- and what to give to `answer.send`.
+---@param value table
+---@return boolean done
+---@return any sent
+---@return neap.Error? err
+function answer.send_short(conn, value)
+  local text, kind, fields, status = parts_of(value)
+  if not text then
+    return false, value
+  elseif #text >= answer.SHORT then
+    return false, { body = text, type = kind, headers = fields, status = status }
+  end
+  local list
+  if fields ~= nil then
+    kind, list = wire_fields(conn, fields, kind)
+  end
+  return true, conn:respond(status, kind, text, list)
 end
 
 -- ---- failures ----------------------------------------------------------------

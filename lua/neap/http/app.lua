@@ -53,11 +53,13 @@ local function route(self, req)
   end
   local handler, params, mounted, allowed = self._router:find(req.method, path)
   if handler then
-    if next(params) ~= nil then
-      local before = rawget(req, "params")
+    if params then
+      local before = rawget(req, "params") -- of an app around this one
       req.params = params
-      for name, value in pairs(before or {}) do
-        params[name] = params[name] or value
+      if before then
+        for name, value in pairs(before) do
+          params[name] = params[name] or value
+        end
       end
     end
     return handler(req)

@@ -11,13 +11,19 @@ local kinds = {
   ["application/manifest+json"] = true,
   ["application/wasm"] = true,
   ["application/xml"] = true,
+  ["application/octet-stream"] = false,
   ["image/svg+xml"] = true,
+  ["text/html; charset=utf-8"] = true,
+  ["text/plain; charset=utf-8"] = true,
 }
 
 --- Whether texts of this media type become shorter.
 ---@param kind string?
 ---@return boolean
 function compress.is_worth(kind)
+  if kinds[kind] ~= nil then
+    return kinds[kind]
+  end
   local plain = (kind or ""):match("^%s*([^;%s]*)"):lower()
   return plain:sub(1, 5) == "text/" or kinds[plain] or false
 end

@@ -226,7 +226,7 @@ local function plain_fields_of(context, res)
   if res.filename then
     res.headers:set("Content-Disposition", file.disposition(res.filename))
   end
-  return answer.wire_fields(context.conn, res, mime.of(res.filename or res.file))
+  return answer.wire_fields(context.conn, res.headers, res.type or mime.of(res.filename or res.file))
 end
 
 --- The Content-Type and the fields of a file, of which a handler may have given

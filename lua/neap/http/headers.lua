@@ -15,7 +15,9 @@ local headers = {}
 local Headers = { __name = "Headers" }
 local methods = {}
 
--- Three lists of one length: the i-th field is _names[i] with _values[i].
+-- Three lists of one length: the i-th field is _names[i] with _values[i]. Those
+-- of Headers that have none yet are all this one.
+local none = {}
 
 --- The first value of a field, or nil.
 ---@overload fun(self: neap.http.Headers, name: string): string?
@@ -48,6 +50,10 @@ end
 
 local function append(self, name, key, value)
   local n = #self._names + 1
+  if n == 1 then
+    self._names, self._keys, self._values = { name }, { key }, { tostring(value) }
+    return
+  end
   self._names[n], self._keys[n], self._values[n] = name, key, tostring(value)
 end
 
@@ -169,22 +175,47 @@ local function add_table(self, fields)
   end
 end
 
+--- The three lists of a table of nothing but names and strings; nil for others.
+local function lists_of(fields)
+  local names, keys, values, n = {}, {}, {}, 0
+  for name, value in next, fields do
+    if type(name) ~= "string" or type(value) ~= "string" then
+      return nil
+    end
+    n = n + 1
+    names[n] = name
+  end
+  if n > 1 then
+    table.sort(names)
+  end
+  for i = 1, n do
+    local name = names[i]
+    keys[i], values[i] = name:lower(), fields[name]
+  end
+  return names, keys, values
+end
+
+local function copy(list)
+  return table.move(list, 1, #list, 1, {})
+end
+
 --- Fields of a table of names and values (a list of values repeats the name),
 --- or of a list of `{ name, value }`, or a copy of other Headers.
 ---@overload fun(fields?: table): neap.http.Headers
 function headers.new(...)
   local fields = ...
-  local self = adopt({}, {}, {})
   if fields == nil then
-    return self
+    return adopt(none, none, none)
+  elseif type(fields) ~= "table" then
+    args.refuse("new", 1, fields, 1, "table")
+  elseif headers.is(fields) then
+    return adopt(copy(fields._names), copy(fields._keys), copy(fields._values))
   end
-  args.table("new", 1, fields, select("#", ...))
-  if headers.is(fields) then
-    for name, value in pairs(fields) do
-      append(self, name, name:lower(), value)
-    end
-    return self
+  local names, keys, values = lists_of(fields)
+  if names then
+    return adopt(names, keys, values)
   end
+  local self = adopt(none, none, none)
   for i = 1, #fields do
     local field = fields[i]
     if type(field) ~= "table" or type(field[1]) ~= "string" or field[2] == nil then
@@ -194,6 +225,19 @@ function headers.new(...)
   end
   add_table(self, fields)
   return self
+end
+
+--- Names, keys and values, for who only looks at them.
+---@param fields neap.http.Headers|table|nil
+function headers.lists(fields)
+  if getmetatable(fields) ~= Headers then
+    local names, keys, values = lists_of(fields or none)
+    if names then
+      return names, keys, values
+    end
+    fields = headers.new(fields)
+  end
+  return fields._names, fields._keys, fields._values
 end
 
 return headers

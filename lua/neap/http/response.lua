@@ -20,39 +20,56 @@ local response = {}
 ---@field type string?  the Content-Type, if the headers do not say it
 ---@field cookies table<string, string|neap.http.Cookie|false>?  to be set; false removes one
 local Response = { __name = "Response" }
-Response.__index = Response
 
 function Response:__tostring()
   return ("Response (%s)"):format(self.status)
 end
 
-local fields = {
-  status = true, headers = true, text = true, html = true, json = true, body = true,
-  file = true, stream = true, events = true, trailers = true, type = true, cookies = true,
-  filename = true, max_age = true, websocket = true, _fetched = true,
-}
-
 local bodies = { "text", "html", "json", "body", "file", "stream", "events" }
 
---- What is wrong with the table of a response, or nil.
+-- What a response may have: 1 for its body, 0 for anything else.
+local fields = {
+  status = 0, headers = 0, trailers = 0, type = 0, cookies = 0, filename = 0, max_age = 0, websocket = 0,
+  _fetched = 0,
+}
+for _, key in ipairs(bodies) do
+  fields[key] = 1
+end
+
+local function is_status(value)
+  return math.type(value) == "integer" and value >= 200 and value <= 999
+end
+
+--- What is wrong with the table of a response.
 local function problem_of(value)
   for key in pairs(value) do
     if not fields[key] then
       return ("a response has no field '%s'"):format(tostring(key))
     end
   end
-  local status = value.status
-  if status ~= nil and (math.type(status) ~= "integer" or status < 200 or status > 999) then
+  if not is_status(value.status or 200) then
     return "the status of a response is an integer from 200 to 999"
   end
-  local found
+  local found = {}
   for _, key in ipairs(bodies) do
-    if value[key] ~= nil and found then
-      return ("a response has one body, not '%s' and '%s'"):format(found, key)
-    end
-    found = value[key] ~= nil and key or found
+    found[#found + 1] = value[key] ~= nil and key or nil
   end
-  return nil
+  return ("a response has one body, not '%s' and '%s'"):format(found[1], found[2])
+end
+
+--- The table of a response as a Response; nil if something is wrong with it.
+local function copy_of(value)
+  local self, count = { status = 200, headers = nil, text = nil, json = nil }, 0 -- room for what most have
+  for key, item in next, value do
+    local is_body = fields[key]
+    if not is_body then
+      return nil
+    end
+    count = count + is_body
+    self[key] = item
+  end
+  local fine = count <= 1 and (self.status == 200 or is_status(self.status))
+  return fine and setmetatable(self, Response) or nil
 end
 
 --- A Response of what a handler may return. Raises what is no response.
@@ -70,16 +87,14 @@ function response.new(...)
   elseif kind ~= "table" then
     args.refuse("response", 1, value, 1, "string, table or nil")
   end
-  local problem = problem_of(value)
-  if problem then
-    args.fail("response", 1, problem)
+  local self = copy_of(value)
+  if not self then
+    args.fail("response", 1, problem_of(value))
   end
-  local self = setmetatable({}, Response)
-  for key, item in pairs(value) do
-    self[key] = item
+  local given = self.headers
+  if not headers.is(given) then
+    self.headers = headers.new(given)
   end
-  self.status = value.status or 200
-  self.headers = headers.is(value.headers) and value.headers or headers.new(value.headers)
   return self
 end
 

@@ -114,7 +114,7 @@ end
 
 --- A path, or a part of one, as handlers see it.
 local function visible(text)
-  return (text:gsub("%z", "/"))
+  return text:find("\0", 1, true) and text:gsub("%z", "/") or text
 end
 
 router.visible_path = visible
@@ -228,18 +228,22 @@ local function collect(allowed, methods)
   if methods.GET then
     allowed.HEAD = true
   end
-  return allowed
 end
 
 --- The values of a route's parameters by name, or nil if the path is another.
 local function match(route, path)
-  local values = table.pack(path:match(route.pattern))
-  if values[1] == nil then
+  local names = route.names
+  if #names == 1 then
+    local value = path:match(route.pattern)
+    return value and { [names[1]] = visible(value) }
+  end
+  local values = { path:match(route.pattern) }
+  if #values == 0 then
     return nil
   end
   local params = {}
-  for i, name in ipairs(route.names) do
-    params[name] = visible(values[i])
+  for i = 1, #names do
+    params[names[i]] = visible(values[i])
   end
   return params
 end
@@ -249,29 +253,44 @@ local function is_below(path, prefix)
   return path:sub(1, #prefix) == prefix and (next_byte == "" or next_byte == "/")
 end
 
-local no_params = {}
-
---- Looks through a list of routes; what other methods they take is collected.
+--- Looks through a list of routes.
 ---@return function? handler  or a mounted app's route
----@return table params
+---@return table? params
 ---@return neap.http.Route? mounted
-local function search(list, method, path, allowed)
-  for _, route in ipairs(list) do
+local function search(list, method, path)
+  for i = 1, #list do
+    local route = list[i]
     if route.app then
       if is_below(path, route.prefix) then
-        return nil, no_params, route
+        return nil, nil, route
       end
     else
       local params = match(route, path)
       local handler = params and pick(route.methods, method)
       if handler then
         return handler, params
-      elseif params then
+      end
+    end
+  end
+  return nil
+end
+
+--- The methods that a path takes, up to where a mounted app has it.
+local function methods_of(self, path)
+  local allowed, plain = {}, self._plain[path]
+  if plain then
+    collect(allowed, plain.methods)
+  end
+  for _, list in ipairs({ self._patterns, self._tails }) do
+    for _, route in ipairs(list) do
+      if route.app and is_below(path, route.prefix) then
+        return allowed
+      elseif not route.app and match(route, path) then
         collect(allowed, route.methods)
       end
     end
   end
-  return nil, no_params
+  return allowed
 end
 
 --- The handler of a plain path that has one for just this method.
@@ -288,23 +307,25 @@ end
 ---@param method string
 ---@param path string  of `router.matched_path`
 ---@return function? handler
----@return table<string, string> params
+---@return table<string, string>? params  nil if the path has none
 ---@return neap.http.Route? mounted
 ---@return table<string, true>? allowed  empty if nothing has this path
 function Router:find(method, path)
   local plain = self._plain[path]
   local handler = plain and pick(plain.methods, method)
   if handler then
-    return handler, no_params
+    return handler
   end
-  local allowed = plain and collect({}, plain.methods) or {}
   local params, mounted
-  handler, params = search(self._patterns, method, path, allowed)
+  handler, params = search(self._patterns, method, path)
+  if not handler then
+    handler, params, mounted = search(self._tails, method, path)
+  end
   if handler then
     return handler, params
   end
-  handler, params, mounted = search(self._tails, method, path, allowed)
-  return handler, params, next(allowed) == nil and mounted or nil, allowed
+  local allowed = methods_of(self, path)
+  return nil, nil, next(allowed) == nil and mounted or nil, allowed
 end
 
 ---@return neap.http.Router

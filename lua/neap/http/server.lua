@@ -142,8 +142,7 @@ end
 -- ---- requests ------------------------------------------------------------------
 
 local TEXT = "text/plain; charset=utf-8"
--- Shorter texts are not worth compressing.
-local PLAIN_SIZE = 1024
+local SHORT, send_short = answer.SHORT, answer.send_short
 
 --- What is left to do when a request has been answered, or could not be: whether
 --- the connection can go on, and whether it ends only when the client does.
@@ -166,8 +165,8 @@ local function finish_request(link, sent, err)
 end
 
 --- Answers requests one after another, until the connection is over or
---- something is raised. What may be simple is kept simple here: a short text
---- without a log is sent at once. Returns what the connection still owes the
+--- something is raised. What may be simple is kept simple here: without a log a
+--- short text is sent at once. Returns what the connection still owes the
 --- client: the status and text of a refusal, and whether to wait for its end.
 local function serve_requests(self, link)
   local conn, app, handle, log = link.conn, self._app, self._handle, self._log
@@ -183,10 +182,14 @@ local function serve_requests(self, link)
     local req = new_request(link, method, path, query, head, length, flags)
     link.req = req
     local result = handle(app, req)
-    local sent, err
-    if type(result) == "string" and #result < PLAIN_SIZE and not log then
-      sent, err = conn:respond(200, TEXT, result)
-    else
+    local kind, done, sent, err = type(result), false, nil, nil
+    if kind == "string" and #result < SHORT and not log then
+      done, sent, err = true, conn:respond(200, TEXT, result)
+    elseif kind == "table" and not log then
+      done, sent, err = send_short(conn, result)
+      result = sent
+    end
+    if not done then
       sent, err = answer.send(req, true, result)
     end
     if not sent or length ~= 0 or link.cleanup then
