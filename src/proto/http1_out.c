@@ -19,6 +19,7 @@
 enum {
   MAX_CORKED = 65536,
   MAX_CORKED_BODY = 16384, /* larger ones are not copied */
+  MAX_SORTED = 16,         /* fields */
 };
 
 /* ---- sending ------------------------------------------------------------ */
@@ -145,8 +146,19 @@ static void check_field(lua_State *L, np_span name, np_span value) {
   }
 }
 
+/* True if it is Date. */
+static bool put_field(lua_State *L, np_http_conn *c, np_span name,
+                      np_span value) {
+  check_field(L, name, value);
+  put(L, c, name.at, name.size);
+  PUT(L, c, ": ");
+  put(L, c, value.at, value.size);
+  PUT(L, c, "\r\n");
+  return np_span_is(name, "date");
+}
+
 /* The list at `arg`: name, value, name, value. True if Date is among them. */
-static bool put_fields(lua_State *L, np_http_conn *c, int arg) {
+static bool put_list(lua_State *L, np_http_conn *c, int arg) {
   bool date = false;
   lua_Integer n = (lua_Integer)lua_rawlen(L, arg);
   for (lua_Integer i = 1; i + 1 <= n; i += 2) {
@@ -155,14 +167,63 @@ static bool put_fields(lua_State *L, np_http_conn *c, int arg) {
     lua_rawgeti(L, arg, i + 1);
     name.at = np_checkstring(L, -2, &name.size);
     value.at = np_checkstring(L, -1, &value.size);
-    check_field(L, name, value);
-    if (np_span_is(name, "date")) date = true;
-    put(L, c, name.at, name.size);
-    PUT(L, c, ": ");
-    put(L, c, value.at, value.size);
-    PUT(L, c, "\r\n");
+    date |= put_field(L, c, name, value);
     lua_pop(L, 2);
   }
+  return date;
+}
+
+/* ---- fields by name ----------------------------------------------------- */
+
+typedef struct field {
+  np_span name, value; /* of strings in the table */
+} field;
+
+static bool is_before(np_span a, np_span b) {
+  int order = memcmp(a.at, b.at, a.size < b.size ? a.size : b.size);
+  return order != 0 ? order < 0 : a.size < b.size;
+}
+
+/* Whether it says something of the connection or the body. */
+static bool has_meaning(np_span name) {
+  char first = name.size > 0 ? name.at[0] | 32 : 0;
+  if (first != 'c' && first != 't') return false;
+  return np_span_is(name, "connection") || np_span_is(name, "content-type") ||
+         np_span_is(name, "content-length") ||
+         np_span_is(name, "transfer-encoding");
+}
+
+/* The fields of the table at `arg` in the order of their names; -1 if it has
+ * more or other things in it than names and texts to be sent as they are. */
+static int sort_fields(lua_State *L, int arg, field fields[MAX_SORTED]) {
+  int n = 0;
+  lua_pushnil(L);
+  while (lua_next(L, arg)) {
+    field one = {0};
+    bool plain =
+        lua_type(L, -2) == LUA_TSTRING && lua_type(L, -1) == LUA_TSTRING;
+    if (plain) {
+      one.name.at = lua_tolstring(L, -2, &one.name.size);
+      one.value.at = lua_tolstring(L, -1, &one.value.size);
+    }
+    lua_pop(L, 1);
+    if (!plain || n == MAX_SORTED || has_meaning(one.name)) {
+      lua_pop(L, 1);
+      return -1;
+    }
+    int at = n++;
+    for (; at > 0 && is_before(one.name, fields[at - 1].name); at--)
+      fields[at] = fields[at - 1];
+    fields[at] = one;
+  }
+  return n;
+}
+
+static bool put_sorted(lua_State *L, np_http_conn *c, const field *fields,
+                       int n) {
+  bool date = false;
+  for (int i = 0; i < n; i++)
+    date |= put_field(L, c, fields[i].name, fields[i].value);
   return date;
 }
 
@@ -179,8 +240,10 @@ static bool stays(np_http_conn *c) {
 
 enum { SELF = 1, STATUS, TYPE, BODY, FIELDS, FIRST, COUNT, LENGTH = BODY };
 
-/* The head up to its last line; what frames the body is the caller's. */
-static int put_head(lua_State *L, np_http_conn *c) {
+/* The head up to its last line; what frames the body is the caller's. Fields
+ * are those that are sorted, or a list. */
+static int put_head(lua_State *L, np_http_conn *c, const field *sorted,
+                    int nsorted) {
   int status = (int)np_checkinteger(L, STATUS, 200, 999);
   bool date = false;
   scratch_of(c);
@@ -193,7 +256,10 @@ static int put_head(lua_State *L, np_http_conn *c) {
     put(L, c, type.at, type.size);
     PUT(L, c, "\r\n");
   }
-  if (lua_istable(L, FIELDS)) date = put_fields(L, c, FIELDS);
+  if (nsorted > 0)
+    date = put_sorted(L, c, sorted, nsorted);
+  else if (lua_istable(L, FIELDS))
+    date = put_list(L, c, FIELDS);
   if (!date) put_date(L, c);
   return status;
 }
@@ -218,11 +284,14 @@ static void check_idle(lua_State *L, np_http_conn *c) {
 
 /* respond(status, type | nil, body | nil [, fields]): a whole answer. true, or
  * nil and an error. With a file as body, an offset and a number of bytes
- * follow; false, and nothing is sent, if they are not in memory. **waits** */
+ * follow. False, and nothing is sent, if they are not in memory, or if fields
+ * by name are not just texts to be sent as they are. **waits** */
 int np_conn_m_respond(lua_State *L) {
   np_http_conn *c = np_conn_self(L);
   np_stream *s = np_conn_stream(L, c);
   np_span body = {0};
+  field sorted[MAX_SORTED];
+  int nsorted = 0;
   check_idle(L, c);
   np_checkwait(L, s->base.host);
   if (lua_isuserdata(L, BODY)) {
@@ -231,7 +300,13 @@ int np_conn_m_respond(lua_State *L) {
   } else if (!lua_isnoneornil(L, BODY)) {
     body.at = np_checkstring(L, BODY, &body.size);
   }
-  int status = put_head(L, c);
+  if (lua_istable(L, FIELDS) && lua_rawlen(L, FIELDS) == 0)
+    nsorted = sort_fields(L, FIELDS, sorted);
+  if (nsorted < 0) {
+    lua_pushboolean(L, false);
+    return 1;
+  }
+  int status = put_head(L, c, sorted, nsorted);
   if (!is_bodiless(status)) {
     PUT(L, c, "Content-Length: ");
     put_decimal(L, c, body.size);
@@ -263,7 +338,7 @@ int np_conn_m_begin(lua_State *L) {
   np_checkwait(L, s->base.host);
   if (!lua_isnoneornil(L, LENGTH))
     length = np_checkinteger(L, LENGTH, 0, LUA_MAXINTEGER);
-  int status = put_head(L, c);
+  int status = put_head(L, c, NULL, 0);
   np_out_mode mode = NP_OUT_NONE;
   if (!is_bodiless(status)) {
     if (length >= 0) {
@@ -338,7 +413,7 @@ int np_conn_m_finish(lua_State *L) {
   if (c->out == NP_OUT_CHUNKED) {
     scratch_of(c);
     PUT(L, c, "0\r\n");
-    if (lua_istable(L, 2)) put_fields(L, c, 2);
+    if (lua_istable(L, 2)) put_list(L, c, 2);
     PUT(L, c, "\r\n");
     uv_buf_t piece = head_piece(c);
     r = send_pieces(c, s, &piece, 1);

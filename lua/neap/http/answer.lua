@@ -295,6 +295,12 @@ function answer.send_short(conn, value)
     return false, { body = text, type = kind, headers = fields, status = status }
   end
   local list
+  if type(fields) == "table" and getmetatable(fields) == nil and fields[1] == nil then
+    local sent, err = conn:respond(status, kind, text, fields)
+    if sent ~= false then
+      return true, sent, err
+    end
+  end
   if fields ~= nil then
     kind, list = wire_fields(conn, fields, kind)
   end

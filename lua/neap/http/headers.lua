@@ -231,7 +231,10 @@ end
 ---@param fields neap.http.Headers|table|nil
 function headers.lists(fields)
   if getmetatable(fields) ~= Headers then
-    local names, keys, values = lists_of(fields or none)
+    local names, keys, values
+    if type(fields) == "table" then
+      names, keys, values = lists_of(fields)
+    end
     if names then
       return names, keys, values
     end
