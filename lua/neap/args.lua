@@ -109,7 +109,10 @@ end
 --- A string, or a number, which Lua takes for one.
 ---@return string
 function args.string(name, position, value, count)
-  if type(value) ~= "string" and type(value) ~= "number" then
+  local kind = type(value)
+  if kind == "string" then
+    return value
+  elseif kind ~= "number" then
     fail(name, position, mismatch("string", value, position, count))
   end
   return tostring(value)

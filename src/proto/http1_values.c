@@ -2,6 +2,8 @@
  * http1_values.c: what Lua asks of HTTP besides connections: the fields of a
  * head, dates and reasons. Each makes new values and keeps nothing.
  */
+#include <string.h>
+
 #include "base/class.h"
 #include "proto/http1.h"
 
@@ -15,15 +17,23 @@ static void push_lower(lua_State *L, np_span text) {
   luaL_pushresultsize(&b, text.size);
 }
 
+/* With something in them, a request line or status line not counted. */
+static int count_lines(np_span text) {
+  const char *at = text.at, *end = at + text.size;
+  int n = -2;
+  while (at < end && (at = memchr(at, '\n', (size_t)(end - at))) != NULL)
+    at++, n++;
+  return n > 0 ? n : 0;
+}
+
 /* fields(head): three lists: names, the same in lower case, and values. What
  * is no field (the request line) is left out. */
 int np_http_fields(lua_State *L) {
   np_span rest, line, name, value;
   rest.at = np_checkstring(L, 1, &rest.size);
   lua_settop(L, 1);
-  lua_createtable(L, 16, 0);
-  lua_createtable(L, 16, 0);
-  lua_createtable(L, 16, 0);
+  int most = count_lines(rest);
+  for (int i = 0; i < 3; i++) lua_createtable(L, most, 0);
   lua_Integer n = 0;
   while (np_line_next(&rest, &line)) {
     if (!np_field_parse(line, &name, &value)) continue;

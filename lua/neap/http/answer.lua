@@ -294,13 +294,13 @@ function answer.send_short(conn, value)
   elseif #text >= answer.SHORT then
     return false, { body = text, type = kind, headers = fields, status = status }
   end
-  local list
-  if type(fields) == "table" and getmetatable(fields) == nil and fields[1] == nil then
-    local sent, err = conn:respond(status, kind, text, fields)
+  if type(fields) == "table" and #fields == 0 then -- names and texts, or no Headers
+    local sent, err = conn:respond(status, kind, text, not headers.is(fields) and fields or nil)
     if sent ~= false then
       return true, sent, err
     end
   end
+  local list
   if fields ~= nil then
     kind, list = wire_fields(conn, fields, kind)
   end

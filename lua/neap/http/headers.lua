@@ -97,9 +97,13 @@ end
 ---@overload fun(self: neap.http.Headers, name: string, value: string|number|list|nil)
 function methods.set(self, ...)
   local name, value = ...
-  name = args.string("set", 1, name, select("#", ...))
+  if type(name) ~= "string" then
+    name = args.string("set", 1, name, select("#", ...))
+  end
   local key = name:lower()
-  remove(self, key)
+  if #self._keys > 0 then
+    remove(self, key)
+  end
   if value ~= nil then
     append_all(self, name, key, value)
   end

@@ -49,6 +49,10 @@ function make.query(self)
   return url.parse_query(self.query_string)
 end
 
+function make.query_string()
+  return ""
+end
+
 function make.params()
   return {}
 end
@@ -191,7 +195,7 @@ function request.new(link, method, path, query, head, length, flags)
   local self = setmetatable({
     method = method,
     path = path,
-    query_string = query,
+    query_string = query ~= "" and query or nil, -- what is looked at first has its place
     _route = path, -- where the routes look; a zero byte is an encoded slash
     _link = link,
     _head = head,

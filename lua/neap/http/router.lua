@@ -253,26 +253,31 @@ local function is_below(path, prefix)
   return path:sub(1, #prefix) == prefix and (next_byte == "" or next_byte == "/")
 end
 
+local no_methods = {}
+
 --- Looks through a list of routes.
----@return function? handler  or a mounted app's route
+---@return function? handler
 ---@return table? params
----@return neap.http.Route? mounted
+---@return boolean missed  one has this path and other methods
+---@return neap.http.Route? mounted  the route of an app
 local function search(list, method, path)
+  local missed = false
   for i = 1, #list do
     local route = list[i]
     if route.app then
       if is_below(path, route.prefix) then
-        return nil, nil, route
+        return nil, nil, missed, route
       end
     else
       local params = match(route, path)
       local handler = params and pick(route.methods, method)
       if handler then
-        return handler, params
+        return handler, params, missed
       end
+      missed = missed or params ~= nil
     end
   end
-  return nil
+  return nil, nil, missed
 end
 
 --- The methods that a path takes, up to where a mounted app has it.
@@ -316,16 +321,17 @@ function Router:find(method, path)
   if handler then
     return handler
   end
-  local params, mounted
-  handler, params = search(self._patterns, method, path)
+  local params, missed, missed_tail, mounted
+  handler, params, missed = search(self._patterns, method, path)
   if not handler then
-    handler, params, mounted = search(self._tails, method, path)
+    handler, params, missed_tail, mounted = search(self._tails, method, path)
   end
   if handler then
     return handler, params
+  elseif plain or missed or missed_tail then
+    return nil, nil, nil, methods_of(self, path)
   end
-  local allowed = methods_of(self, path)
-  return nil, nil, next(allowed) == nil and mounted or nil, allowed
+  return nil, nil, mounted, no_methods
 end
 
 ---@return neap.http.Router
