@@ -100,8 +100,21 @@ end
 
 local Untrace = { __close = function() core.trace_origins(false) end }
 
+-- Seconds in which what was closed is gone: a stream without progress takes five.
+local CLOSING = 6
+
+--- Waits until what was closed is gone: bytes may still be under way.
+local function finish_closing()
+  testing.settle()
+  local ends = core.now() + CLOSING
+  while core.closing() > 0 and core.now() < ends do
+    core.sleep(0.001)
+  end
+end
+
 --- Runs `fn(...)` and fails if tasks, timers, handles or descriptors are left
---- that were not there before. The error names each, and where it was made.
+--- that were not there before. What was closed has the time that closing takes.
+--- The error names each, and where it was made.
 ---@async
 ---@overload async fun(fn: function, ...: any): ...
 function testing.no_leaks(...)
@@ -112,7 +125,7 @@ function testing.no_leaks(...)
   local _ <close> = setmetatable({}, Untrace)
   local results = table.pack(fn(select(2, ...)))
   if #leaks.new_since(before) > 0 then
-    testing.settle()
+    finish_closing()
     core.thread.rest()
   end
   local left = leaks.new_since(before)

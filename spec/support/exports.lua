@@ -17,7 +17,7 @@ local internal = {
     "accept", "after_handshake", "client_fields", "connect", "for_client", "for_server", "handshake",
     "secure", "start",
   },
-  ["neap.http.headers"] = { "adopt", "is" },
+  ["neap.http.headers"] = { "adopt", "is", "lists" },
   ["neap.http.url"] = { "add_field", "default_ports" },
 }
 
@@ -167,7 +167,7 @@ function exports.methods(object)
   local index = meta.__index
   if type(index) == "table" then
     add_methods(names, index)
-  else -- a function, with the methods beside it or in the class itself
+  elseif index then -- a function, with the methods beside it or in the class itself
     add_methods(names, upvalue(index, "methods") or meta)
   end
   if type(object) == "table" then

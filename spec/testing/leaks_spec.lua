@@ -47,6 +47,23 @@ describe("testing.no_leaks", function()
     assert.matches("left behind:\n\tmemory stream %(made at " .. HERE .. "%)$", text)
   end)
 
+  it("waits for what was closed and is not gone yet", function()
+    local listener <close> = assert(neap.net.listen("127.0.0.1", 0))
+    local peer = neap.spawn(function()
+      local theirs <close> = assert(listener:accept())
+      theirs:write("nobody reads this")
+      neap.sleep(0.1)
+    end)
+
+    testing.no_leaks(function()
+      local stream = assert(neap.net.connect("127.0.0.1", listener:address().port))
+      stream:write("x")
+      neap.wait_readable(stream:fileno())
+      stream:close() -- the peer may not lose the x, so its end is awaited
+    end)
+    assert.is_true(peer:done())
+  end)
+
   it("names a listener", function()
     local text = complaint(function()
       local listener = assert(neap.net.listen("127.0.0.1", 0))

@@ -91,8 +91,22 @@ static int core_handle_list(lua_State *L) {
   return 1;
 }
 
+/* closing() -> how many handles the program has closed that are there still:
+ * what was written is being sent, or the peer's end is awaited */
+static int core_closing(lua_State *L) {
+  np_host *h = np_gethost(L);
+  lua_Integer n = 0;
+  for (np_link *l = h->handles.next; l != &h->handles; l = l->next) {
+    np_handle *b = np_container_of(l, np_handle, link);
+    if (b->cls->closes && b->cls->closes(b)) n++;
+  }
+  lua_pushinteger(L, n);
+  return 1;
+}
+
 void np_handle_open(lua_State *L, np_host *h) {
   static const luaL_Reg functions[] = {{"handle_list", core_handle_list},
+                                       {"closing", core_closing},
                                        {NULL, NULL}};
   np_setfuncs(L, h, functions);
 }

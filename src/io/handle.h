@@ -26,6 +26,8 @@ typedef struct np_handle_class {
 
   const char *kind; /* what a user calls it; NULL: a part of something else */
   const char *(*over)(np_handle *b); /* of a stream, the kind of its wire */
+  bool (*closes)(
+      const np_handle *b); /* the program has closed it; may be NULL */
 } np_handle_class;
 
 struct np_handle {

@@ -2,13 +2,8 @@
  * stream.c: the life of a Stream and the waiting on it.
  *
  * open     attached to a wire; methods work
- * closing  closed for Lua: methods raise CLOSED, waiters have got it. What was
- *          written is still sent, as long as the peer takes some of it within
- *          NP_STREAM_LINGER seconds. If the peer has sent bytes that nobody
- *          read, closing at once would make the system reset the connection,
- *          and the peer could lose our last bytes: then our direction is
- *          ended, and what comes is dropped until the peer ends too, for at
- *          most NP_STREAM_LINGER seconds.
+ * closing  closed for Lua: methods raise CLOSED, waiters have got it
+ *          (stream_close.c)
  * closed   the wire has said on_closed; s->wire is NULL
  *
  * Libuv's callbacks reach this file through the wire, and touch no Lua.
@@ -69,18 +64,6 @@ static void on_timeout(np_timer *t) {
   np_stream_wake(np_container_of(t, np_swait, timer), UV_ETIMEDOUT);
 }
 
-static void begin_progress(const np_stream *s, np_progress *p, uint8_t looks) {
-  *p = (np_progress){np_stream_untaken(s), looks};
-}
-
-/* False when there was none at so many looks in a row. */
-static bool has_progress(const np_stream *s, np_progress *p, uint8_t looks) {
-  size_t untaken = np_stream_untaken(s);
-  p->left = untaken < p->untaken ? looks : p->left - 1;
-  p->untaken = untaken;
-  return p->left > 0;
-}
-
 static void on_tick(np_timer *t);
 
 static int start_timer(np_swait *w, void (*fire)(np_timer *t),
@@ -99,7 +82,7 @@ static int start_tick(np_swaiter *w) {
 static void on_tick(np_timer *t) {
   np_swait *base = np_container_of(t, np_swait, timer);
   np_swaiter *w = waiter_of(base);
-  if (!has_progress(base->stream, &w->pace, NP_STREAM_TICKS) ||
+  if (!np_progress_made(base->stream, &w->pace, NP_STREAM_TICKS) ||
       start_tick(w) < 0)
     np_stream_wake(base, UV_ETIMEDOUT);
 }
@@ -107,7 +90,7 @@ static void on_tick(np_timer *t) {
 static int start_timeout(np_swait *w) {
   np_stream *s = w->stream;
   if (!s->paced || !w->queued) return start_timer(w, on_timeout, s->timeout);
-  begin_progress(s, &waiter_of(w)->pace, NP_STREAM_TICKS);
+  np_progress_begin(s, &waiter_of(w)->pace, NP_STREAM_TICKS);
   return start_tick(waiter_of(w));
 }
 
@@ -209,20 +192,6 @@ static np_stream *of_handle(np_handle *b) {
   return np_container_of(b, np_stream, base);
 }
 
-static void stop_linger(np_stream *s) {
-  if (s->backlog) np_timer_stop(s->base.host, &s->backlog->linger);
-}
-
-/* The host closes: nothing lingers. */
-static void stream_shut(np_handle *b) {
-  np_stream *s = of_handle(b);
-  stop_linger(s);
-  if (!s->wire || s->wire_closing) return;
-  if (!s->closing) np_keep(b->host);  // dropped in on_closed
-  s->closing = s->wire_closing = true;
-  s->wire->cls->close(s->wire, false);
-}
-
 static void stream_destroy(np_handle *b) {
   np_stream *s = of_handle(b);
   np_host *h = b->host;
@@ -241,10 +210,15 @@ static const char *stream_over(np_handle *b) {
   return s->wire ? s->wire->kind : "";
 }
 
-static const np_handle_class handle_class = {.shut = stream_shut,
+static bool stream_closes(const np_handle *b) {
+  return np_container_of(b, np_stream, base)->closing;
+}
+
+static const np_handle_class handle_class = {.shut = np_stream_shut,
                                              .destroy = stream_destroy,
                                              .kind = "stream",
-                                             .over = stream_over};
+                                             .over = stream_over,
+                                             .closes = stream_closes};
 
 np_stream *np_stream_new(lua_State *L, np_host *h) {
   np_stream_box *box = lua_newuserdatauv(L, sizeof(*box), 0);
@@ -265,8 +239,6 @@ np_stream *np_stream_new(lua_State *L, np_host *h) {
   return box->stream = s;
 }
 
-static void on_closed(void *user);
-
 static void on_ready(void *user) {
   np_stream *s = user;
   if (s->wire) np_stream_wake_all(s, np_stream_unsent(s), 0);
@@ -277,7 +249,7 @@ static const np_wire_user callbacks = {
     .on_read = np_stream_on_read,
     .on_end = np_stream_on_end,
     .on_written = np_stream_on_written,
-    .on_closed = on_closed,
+    .on_closed = np_stream_on_closed,
     .on_ready = on_ready,
 };
 
@@ -295,96 +267,6 @@ void np_stream_layer(np_stream *s, np_wire *over) {
   over->user = s;
   s->wire = over;
   s->reading = false;
-}
-
-/* ---- closing ----------------------------------------------------------- */
-
-static void on_closed(void *user) {
-  np_stream *s = user;
-  np_host *h = s->base.host;
-  s->wire = NULL;
-  stop_linger(s);
-  np_handle_unlist(&s->base);
-  np_link *link;
-  while ((link = np_list_first(&s->waiters)) != NULL) {
-    np_stream_wake(&np_container_of(link, np_swaiter, link)->base, 0);
-  }
-  np_unkeep(h);
-  np_release(&s->base);
-}
-
-np_backlog *np_stream_backlog(np_stream *s) {
-  if (s->backlog) return s->backlog;
-  np_backlog *b = np_alloc(s->base.host, sizeof(*b));
-  if (b) *b = (np_backlog){.writer.base.stream = s};
-  return s->backlog = b;
-}
-
-static void close_wire(np_stream *s, bool reset) {
-  stop_linger(s);
-  s->wire_closing = true;
-  s->wire->cls->close(s->wire, reset);
-}
-
-/* Once a second while closing: is there progress? Dropping what a peer sends
- * is none. */
-static void on_linger(np_timer *t) {
-  np_backlog *b = np_container_of(t, np_backlog, linger);
-  np_stream *s = b->writer.base.stream;
-  np_host *h = s->base.host;
-  if (!has_progress(s, &b->progress, NP_STREAM_LINGER) ||
-      np_timer_start(h, t, np_now(h) + NP_SECOND) < 0) {
-    close_wire(s, np_stream_unsent(s) > 0);
-  }
-}
-
-/* Starts the clock of a phase of closing; false for want of memory. */
-static bool start_linger(np_stream *s) {
-  np_host *h = s->base.host;
-  np_backlog *b = np_stream_backlog(s);
-  if (!b) return false;
-  np_timer_stop(h, &b->linger);
-  b->linger = (np_timer){.fire = on_linger};
-  begin_progress(s, &b->progress, NP_STREAM_LINGER);
-  return np_timer_start(h, &b->linger, np_now(h) + NP_SECOND) == 0;
-}
-
-/* Ends our direction and drops what comes until the peer ends its own. */
-static bool start_discarding(np_stream *s) {
-  np_wire *w = s->wire;
-  if (!s->wrote || s->end || !w->cls->unread || !w->cls->unread(w)) {
-    return false;
-  }
-  s->discarding = true;
-  s->shut = true;
-  return np_stream_end_sending(s) == 0 && start_linger(s) &&
-         w->cls->start(w) == 0;
-}
-
-void np_stream_closing(np_stream *s) {
-  if (s->wire_closing) return;
-  if (!s->write_error && np_stream_unsent(s) > 0) {
-    if (np_timer_running(&s->backlog->linger) || start_linger(s)) return;
-    close_wire(s, true);
-  } else if (s->write_error || s->discarding || !start_discarding(s)) {
-    close_wire(s, false);
-  }
-}
-
-void np_stream_close(np_stream *s, bool reset) {
-  if (!s->wire || s->wire_closing) return;
-  if (!s->closing) {
-    s->closing = true;
-    np_keep(s->base.host);
-    np_stream_wake(&s->reader, UV_ECANCELED);
-    np_stream_wake_all(s, 0, UV_ECANCELED);
-    // a reader that was woken before still takes its bytes
-    if (!np_wait_busy(&s->reader.wait)) {
-      np_bufpool_release(s->base.host, &s->in);
-    }
-    if (!reset) np_stream_closing(s);
-  }
-  if (reset && !s->wire_closing) close_wire(s, true);
 }
 
 /* ---- the class --------------------------------------------------------- */

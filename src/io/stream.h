@@ -232,6 +232,11 @@ void np_stream_wake_all(np_stream *s, size_t unsent, int status);
 /* Next step of a close: send, discard, close the wire. */
 void np_stream_closing(np_stream *s);
 
+/* Looks from now on for what the peer takes; false when there was nothing at so
+ * many looks in a row. */
+void np_progress_begin(const np_stream *s, np_progress *p, uint8_t looks);
+bool np_progress_made(const np_stream *s, np_progress *p, uint8_t looks);
+
 size_t np_stream_unsent(const np_stream *s);
 
 /* What the peer has not taken yet, for comparing: what is unsent, and what the
@@ -246,6 +251,10 @@ np_wire_room np_stream_room(void *user);
 void np_stream_on_read(void *user, char *data, size_t n);
 void np_stream_on_end(void *user, int status);
 void np_stream_on_written(void *user, int status);
+void np_stream_on_closed(void *user);
+
+/* The host closes: nothing lingers. */
+void np_stream_shut(np_handle *b);
 
 /* The parts' functions of neap.core, and methods. */
 extern const luaL_Reg np_stream_write_core[];

@@ -18,6 +18,13 @@ enum { MAX_PIECES = 32 }; /* of a list, per system call */
 
 /* ---- the send queue ---------------------------------------------------- */
 
+np_backlog *np_stream_backlog(np_stream *s) {
+  if (s->backlog) return s->backlog;
+  np_backlog *b = np_alloc(s->base.host, sizeof(*b));
+  if (b) *b = (np_backlog){.writer.base.stream = s};
+  return s->backlog = b;
+}
+
 size_t np_stream_unsent(const np_stream *s) {
   const np_backlog *b = s->backlog;
   if (!b) return 0;

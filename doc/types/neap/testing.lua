@@ -24,7 +24,8 @@ local testing = {}
 function testing.virtual_clock(fn, ...) end
 
 --- Runs `fn(...)` and fails if tasks, timers, handles or descriptors are left that
---- were not there before. The error names each, and where it was made.
+--- were not there before. What was closed has the time that closing takes. The error
+--- names each, and where it was made.
 ---
 --- ```lua
 --- local task
