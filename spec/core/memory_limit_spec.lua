@@ -186,7 +186,7 @@ describe("a limit of memory", function()
     local out, err = run([[
       collectgarbage("stop")
       local data = ("x"):rep(60000)
-      for i = 1, 2000 do
+      for i = 1, 6000 do
         local a, b = neap.testing.stream_pair()
         assert(a:write(data))
         if i % 20 == 0 then neap.sleep(0) end

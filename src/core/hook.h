@@ -75,6 +75,7 @@ typedef struct np_guard {
   bool counting;       /* what slices take: there is a limit of memory */
   size_t used_last;    /* bytes in use when it was counted last */
   size_t collect_at;   /* bytes held at which garbage is collected */
+  size_t looked_at;    /* bytes that were held when that was decided */
   uint64_t top_order;  /* the task with the largest account */
   int64_t top_memory;  /* and that account */
   uint64_t hog_order;  /* the task to end; 0: none */

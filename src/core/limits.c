@@ -41,6 +41,7 @@ static void look_again(np_host *h) {
   size_t limit = h->limits.memory, held = h->pool_memory.held;
   size_t left = held < limit ? (limit - held) / 2 : 0;
   size_t at = held + (left > limit / 32 ? left : limit / 32);
+  h->guard.looked_at = held;
   h->guard.collect_at = at;
   h->pool_memory.limit = at < limit ? at : limit;
 }
@@ -126,6 +127,9 @@ void np_limits_checkspawn(lua_State *L, np_host *h) {
 
 void np_limits_account(np_host *h, np_task *t, bool alive) {
   np_guard *g = &h->guard;
+  size_t held = h->pool_memory.held;
+  /* what the collector closed has been freed since, by the loop */
+  if (held + h->limits.memory / 32 < g->looked_at) look_again(h);
   int64_t more = (int64_t)h->pool_memory.used - (int64_t)g->used_last;
   g->used_last = h->pool_memory.used;
   if (!t->service) t->memory += more;
