@@ -12,6 +12,8 @@ local server = {}
 ---@field package _guests table  the tasks of the handlers
 ---@field package _max number
 ---@field package _closed boolean
+---@field package _trouble string?  why it could not accept
+---@field package _told number?  when that was reported
 local Server = { __name = "Server" }
 Server.__index = Server
 
@@ -34,8 +36,15 @@ local function accept_all(self)
   end
 end
 
+-- Seconds between two reports of the same trouble.
+local REPORTS = 10
+
 local function report(self, err)
-  core.report({ message = tostring(self) .. " cannot accept", error = err })
+  local now, text = core.now(), tostring(err)
+  if text ~= self._trouble or now >= self._told + REPORTS then
+    self._trouble, self._told = text, now
+    core.report({ message = tostring(self) .. " cannot accept", error = err })
+  end
 end
 
 --- The task of a server. Whatever ends it closes the server; want of memory
