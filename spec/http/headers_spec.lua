@@ -58,6 +58,58 @@ describe("http.headers", function()
     assert.is_false(headers.is({}))
   end)
 
+  describe("of a head", function()
+    local HEAD = "GET /A:b HTTP/1.1\r\nHost: x\r\nx-a:  1 \r\nX-AB: 2\r\nX-A: 3\r\nEmpty:\r\n\r\n"
+    local ALL = { "Host: x", "x-a: 1", "X-AB: 2", "X-A: 3", "Empty: " }
+
+    it("finds what is asked for", function()
+      local fields = headers.of_head(HEAD)
+
+      assert.equal("1", fields:get("X-a"))
+      assert.equal("2", fields["x-ab"])
+      assert.same({ "1", "3" }, fields:get_all("X-A"))
+      assert.equal("", fields.empty)
+      assert.is_nil(fields.x)
+      assert.is_nil(fields["get /a"])
+      assert.is_nil(fields[""])
+      assert.same({}, fields:get_all("none"))
+      assert.same(ALL, list_of(fields))
+    end)
+
+    for name, act in pairs({
+      ["a look at all"] = function(fields) return #fields end,
+      ["a change"] = function(fields)
+        fields:add("new", "4")
+        fields:remove("new")
+      end,
+      ["a copy"] = function(fields) return headers.new(fields) end,
+    }) do
+      it(("finds the same after %s"):format(name), function()
+        local fields = headers.of_head(HEAD)
+        act(fields)
+
+        assert.equal("1", fields:get("X-A"))
+        assert.same({ "1", "3" }, fields:get_all("x-A"))
+        assert.is_nil(fields["get /a"])
+        assert.same(ALL, list_of(fields))
+      end)
+    end
+
+    it("can be changed", function()
+      local fields = headers.of_head(HEAD)
+      fields["X-A"] = "5"
+
+      assert.same({ "5" }, fields:get_all("x-a"))
+      assert.same({ "Host: x", "X-AB: 2", "Empty: ", "X-A: 5" }, list_of(fields))
+    end)
+
+    it("may have none", function()
+      assert.same({}, list_of(headers.of_head("GET / HTTP/1.1\r\n\r\n")))
+      assert.is_nil(headers.of_head("")["a"])
+      assert.equal(0, #headers.of_head(""))
+    end)
+  end)
+
   it("refuses wrong arguments", function()
     local fields = headers.new()
 

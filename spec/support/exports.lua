@@ -17,7 +17,7 @@ local internal = {
     "accept", "after_handshake", "client_fields", "connect", "for_client", "for_server", "handshake",
     "secure", "start",
   },
-  ["neap.http.headers"] = { "adopt", "is", "lists" },
+  ["neap.http.headers"] = { "is", "lists", "of_head" },
   ["neap.http.url"] = { "add_field", "default_ports" },
 }
 

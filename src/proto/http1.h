@@ -49,6 +49,9 @@ bool np_http_encoded(np_span text);
 /* Equal but for the case of letters; `lower` is in lower case. */
 bool np_span_is(np_span text, const char *lower);
 
+/* Equal but for the case of letters. */
+bool np_span_same(np_span a, np_span b);
+
 /* Without spaces and tabs at both ends. */
 np_span np_span_trim(np_span text);
 
@@ -66,6 +69,7 @@ void np_http_date(time_t when, char date[NP_DATE_SIZE]);
 /* ---- for Lua: http1_values.c --------------------------------------------- */
 
 int np_http_fields(lua_State *L);
+int np_http_field(lua_State *L);
 int np_http_date_of(lua_State *L);
 int np_http_reason_of(lua_State *L);
 

@@ -74,6 +74,13 @@ bool np_span_is(np_span text, const char *lower) {
   return lower[text.size] == '\0';
 }
 
+bool np_span_same(np_span a, np_span b) {
+  if (a.size != b.size) return false;
+  for (size_t i = 0; i < a.size; i++)
+    if (lower_of(a.at[i]) != lower_of(b.at[i])) return false;
+  return true;
+}
+
 static bool is_blank(char c) { return c == ' ' || c == '\t'; }
 
 np_span np_span_trim(np_span text) {

@@ -48,6 +48,28 @@ int np_http_fields(lua_State *L) {
   return 3;
 }
 
+/* field(head, name [, all]): the first value of a field, nil if there is none;
+ * or the list of all its values. */
+int np_http_field(lua_State *L) {
+  np_span rest, wanted, line, name, value;
+  rest.at = np_checkstring(L, 1, &rest.size);
+  wanted.at = np_checkstring(L, 2, &wanted.size);
+  bool all = lua_toboolean(L, 3);
+  lua_Integer n = 0;
+  lua_settop(L, 2);
+  if (all) lua_newtable(L);
+  while (np_line_next(&rest, &line)) {
+    if (line.size <= wanted.size || line.at[wanted.size] != ':' ||
+        !np_field_parse(line, &name, &value) || !np_span_same(name, wanted))
+      continue;
+    lua_pushlstring(L, value.at, value.size);
+    if (!all) return 1;
+    lua_rawseti(L, 3, ++n);
+  }
+  if (!all) lua_pushnil(L);
+  return 1;
+}
+
 /* date([seconds]): of now, unless it is given. */
 int np_http_date_of(lua_State *L) {
   char date[NP_DATE_SIZE];

@@ -4,10 +4,12 @@
 --- assigning to it sets the field; a field that has the name of a method (none
 --- that is in use has) is reached by the methods alone.
 local args = require("neap.args")
+local http1 = require("neap.proto.http1")
 
 local headers = {}
 
 ---@class neap.http.Headers
+---@field package _text string|false  the head, while it is not taken apart
 ---@field package _names string[]  as written
 ---@field package _keys string[]  in lower case
 ---@field package _values string[]
@@ -16,14 +18,20 @@ local Headers = { __name = "Headers" }
 local methods = {}
 
 -- Three lists of one length: the i-th field is _names[i] with _values[i]. Those
--- of Headers that have none yet are all this one.
+-- of Headers that have none yet are all this one. Those of a head that came are
+-- made when they are first asked for.
 local none = {}
+local lists = { _names = true, _keys = true, _values = true }
 
 --- The first value of a field, or nil.
 ---@overload fun(self: neap.http.Headers, name: string): string?
 function methods.get(self, name)
   if type(name) ~= "string" then
     args.refuse("get", 1, name, 1, "string")
+  end
+  local text = self._text
+  if text then
+    return http1.field(text, name)
   end
   name = name:lower()
   local keys = self._keys
@@ -38,7 +46,11 @@ end
 --- All values of a field, in order; empty if there is none.
 ---@overload fun(self: neap.http.Headers, name: string): string[]
 function methods.get_all(self, ...)
-  local name = args.string("get_all", 1, (...), select("#", ...)):lower()
+  local name = args.string("get_all", 1, (...), select("#", ...))
+  if self._text then
+    return http1.field(self._text, name, true)
+  end
+  name = name:lower()
   local found = {}
   for i, key in ipairs(self._keys) do
     if key == name then
@@ -116,10 +128,22 @@ function methods.remove(self, ...)
   remove(self, name:lower())
 end
 
+--- Takes the head apart.
+local function split(self)
+  local names, keys, values = http1.fields(self._text)
+  rawset(self, "_names", names)
+  rawset(self, "_keys", keys)
+  rawset(self, "_values", values)
+  self._text = false
+end
+
 function Headers:__index(name)
   local method = methods[name]
   if method or type(name) ~= "string" then
     return method
+  elseif lists[name] then
+    split(self)
+    return rawget(self, name)
   end
   return methods.get(self, name)
 end
@@ -148,11 +172,15 @@ end
 -- ---- making ------------------------------------------------------------------
 
 local function adopt(names, keys, values)
-  return setmetatable({ _names = names, _keys = keys, _values = values }, Headers)
+  return setmetatable({ _names = names, _keys = keys, _values = values, _text = false }, Headers)
 end
 
---- Of three lists of one length, which belong to it from then on.
-headers.adopt = adopt
+--- Those of a head that came; a request line is none.
+---@param text string
+---@return neap.http.Headers
+function headers.of_head(text)
+  return setmetatable({ _text = text, _names = nil, _keys = nil, _values = nil }, Headers) -- room for them
+end
 
 ---@param value any
 ---@return boolean

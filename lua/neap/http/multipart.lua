@@ -2,7 +2,6 @@
 --- hand and a part's fields is kept.
 local errors = require("neap.errors")
 local headers = require("neap.http.headers")
-local http1 = require("neap.proto.http1")
 local url = require("neap.http.url")
 
 local multipart = {}
@@ -74,7 +73,7 @@ local function base_name(path)
 end
 
 local function part_of(head)
-  local fields = headers.adopt(http1.fields(head))
+  local fields = headers.of_head(head)
   local kind, parameters = multipart.parameters(fields:get("content-disposition") or "")
   local filename = parameters.filename
   local extended = parameters["filename*"]

@@ -7,7 +7,6 @@
 local args = require("neap.args")
 local errors = require("neap.errors")
 local headers = require("neap.http.headers")
-local http1 = require("neap.proto.http1")
 
 local reply = {}
 
@@ -68,7 +67,7 @@ reply.failed = failed
 --- if it is plain, or in what nobody here knows.
 local function decoders_of(transfer)
   local _, _, text = transfer:lines()
-  local fields = headers.adopt(http1.fields(text))
+  local fields = headers.of_head(text)
   local list = {}
   for coding in table.concat(fields:get_all("content-encoding"), ","):gmatch("[^,%s]+") do
     local kind = CODINGS[coding:lower()]
@@ -129,7 +128,7 @@ function late.version(self)
 end
 
 function late.headers(self)
-  return headers.adopt(http1.fields((select(3, self._transfer:lines()))))
+  return headers.of_head((select(3, self._transfer:lines())))
 end
 
 function late.cookies(self)

@@ -5,7 +5,6 @@
 local args = require("neap.args")
 local body = require("neap.http.body")
 local headers = require("neap.http.headers")
-local http1 = require("neap.proto.http1")
 local router = require("neap.http.router")
 local url = require("neap.http.url")
 
@@ -37,7 +36,7 @@ local FLAG_HTTP10, FLAG_UPGRADE, FLAG_ENCODED, FLAG_ABSOLUTE = 1, 2, 4, 8
 local make = {}
 
 function make.headers(self)
-  local fields = headers.adopt(http1.fields(self._head))
+  local fields = headers.of_head(self._head)
   if self._flags & FLAG_ABSOLUTE ~= 0 then
     -- the target's authority is what counts
     fields:set("Host", self._head:match("^%S+ %a+://([^/?%s]*)"))
@@ -104,7 +103,7 @@ end
 
 function make.trailers(self)
   local text = self._trailer
-  return text and headers.adopt(http1.fields(text)) or headers.new()
+  return text and headers.of_head(text) or headers.new()
 end
 
 -- ---- the body ----------------------------------------------------------------
