@@ -82,6 +82,36 @@ describe("http.url", function()
     )
   end)
 
+  it("reads random queries as the rules say", function()
+    local function decode(text)
+      return (text:gsub("%+", " "):gsub("%%(%x%x)", function(digits) return string.char(tonumber(digits, 16)) end))
+    end
+    local function expected(text)
+      local fields = {}
+      for part in text:gmatch("[^&]+") do
+        local key, value = part:match("^([^=]*)=(.*)$")
+        key, value = decode(key or part), decode(value or "")
+        local before = fields[key]
+        if type(before) == "table" then
+          table.insert(before, value)
+        else
+          fields[key] = before and { before, value } or value
+        end
+      end
+      return fields
+    end
+    local pieces = { "a", "b", "=", "=", "&", "&", "+", "%", "%4", "%41", "%2b", "%zz", "%00", "\0", "\xff", "aaaa" }
+    math.randomseed(7)
+    for _ = 1, 2000 do
+      local text = {}
+      for i = 1, math.random(0, 12) do
+        text[i] = pieces[math.random(#pieces)]
+      end
+      text = table.concat(text)
+      assert.same(expected(text), url.parse_query(text), text)
+    end
+  end)
+
   it("writes queries that it can read", function()
     local fields = { a = { "1", "2" }, b = "", ["c d"] = "&=+ä" }
     assert.equal("a=1&a=2&b=&c%20d=%26%3D%2B%C3%A4", url.build_query(fields))

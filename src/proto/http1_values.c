@@ -70,6 +70,86 @@ int np_http_field(lua_State *L) {
   return 1;
 }
 
+/* ---- queries ------------------------------------------------------------ */
+
+static int digit_of(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  c |= 0x20;
+  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* With its percent-encoding undone, and a space for each plus. What is no
+ * encoded byte stays as it is. */
+static void push_decoded(lua_State *L, np_span text) {
+  luaL_Buffer b;
+  if (!memchr(text.at, '+', text.size) && !memchr(text.at, '%', text.size)) {
+    lua_pushlstring(L, text.at, text.size);
+    return;
+  }
+  char *out = luaL_buffinitsize(L, &b, text.size);
+  size_t n = 0;
+  for (size_t i = 0; i < text.size; i++) {
+    int high = -1, low = -1;
+    if (text.at[i] == '%' && text.size - i > 2) {
+      high = digit_of(text.at[i + 1]);
+      low = digit_of(text.at[i + 2]);
+    }
+    if (high >= 0 && low >= 0) {
+      out[n++] = (char)(high << 4 | low);
+      i += 2;
+    } else {
+      out[n++] = text.at[i] == '+' ? ' ' : text.at[i];
+    }
+  }
+  luaL_pushresultsize(&b, n);
+}
+
+/* [fields .. key value] -> [fields ..]  A repeated key has a list. */
+static void add_value(lua_State *L, int fields) {
+  lua_pushvalue(L, -2);
+  int before = lua_rawget(L, fields);
+  if (before == LUA_TNIL) {
+    lua_pop(L, 1);
+    lua_rawset(L, fields);
+    return;
+  }
+  if (before != LUA_TTABLE) { /* [key value before] */
+    lua_createtable(L, 2, 0);
+    lua_insert(L, -2);
+    lua_rawseti(L, -2, 1);
+    lua_pushvalue(L, -3);
+    lua_pushvalue(L, -2);
+    lua_rawset(L, fields);
+  }
+  lua_pushvalue(L, -2); /* [key value list value] */
+  lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
+  lua_pop(L, 3);
+}
+
+/* query(text): the fields of a query or of a urlencoded form. */
+int np_http_query(lua_State *L) {
+  np_span rest, key, value;
+  rest.at = np_checkstring(L, 1, &rest.size);
+  lua_settop(L, 1);
+  lua_newtable(L);
+  while (rest.size > 0) {
+    const char *end = memchr(rest.at, '&', rest.size);
+    size_t size = end ? (size_t)(end - rest.at) : rest.size;
+    const char *equals = memchr(rest.at, '=', size);
+    key = (np_span){rest.at, equals ? (size_t)(equals - rest.at) : size};
+    value = equals ? (np_span){equals + 1, size - key.size - 1}
+                   : (np_span){rest.at, 0};
+    if (size > 0) {
+      push_decoded(L, key);
+      push_decoded(L, value);
+      add_value(L, 2);
+    }
+    rest.at += end ? size + 1 : size;
+    rest.size -= end ? size + 1 : size;
+  }
+  return 1;
+}
+
 /* date([seconds]): of now, unless it is given. */
 int np_http_date_of(lua_State *L) {
   char date[NP_DATE_SIZE];

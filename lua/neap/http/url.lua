@@ -3,6 +3,7 @@
 --- with the code `HTTP`.
 local args = require("neap.args")
 local errors = require("neap.errors")
+local http1 = require("neap.proto.http1")
 
 local url = {}
 
@@ -75,16 +76,6 @@ function url.build_query(...)
   return table.concat(parts, "&")
 end
 
-local function decode_plus(text)
-  if text:find("+", 1, true) then
-    text = text:gsub("%+", " ")
-  end
-  if text:find("%", 1, true) then
-    text = text:gsub("%%(%x%x)", decode_byte)
-  end
-  return text
-end
-
 --- Adds a field to a table in which repeated ones become a list.
 ---@param fields table
 ---@param key string
@@ -104,13 +95,7 @@ end
 --- key without a value "".
 ---@overload fun(text: string): table<string, string|string[]>
 function url.parse_query(...)
-  local text = args.string("parse_query", 1, (...), select("#", ...))
-  local fields = {}
-  for part in text:gmatch("[^&]+") do
-    local key, value = part:match("^([^=]*)=(.*)$")
-    url.add_field(fields, decode_plus(key or part), value and decode_plus(value) or "")
-  end
-  return fields
+  return http1.query(args.string("parse_query", 1, (...), select("#", ...)))
 end
 
 -- ---- parsing -----------------------------------------------------------------
