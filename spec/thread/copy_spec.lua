@@ -130,6 +130,19 @@ describe("what is copied to a thread", function()
     })
   end)
 
+  for _, name in ipairs({ "neap.http.headers", "neap.proto.http1" }) do
+    it(("is the name of %s, though package.loaded has it no more"):format(name), function()
+      local module <const> = require(name)
+      local before = package.loaded[name]
+      package.loaded[name] = nil
+      local same, found = run(function(m, path) return m == require(path), type(m) end, module, name)
+      package.loaded[name] = before
+
+      assert.is_true(same)
+      assert.equal("table", found)
+    end)
+  end
+
   it("is refused as a function that a module of the thread does not have", function()
     local of_here = coroutine.wrap(print)
     rawset(string, "of_here", of_here)

@@ -14,6 +14,7 @@
 #include "api/sources.h"
 #include "base/class.h"
 #include "base/err.h"
+#include "base/pack.h"
 #include "core/coro.h"
 #include "core/loop.h"
 #include "core/task.h"
@@ -60,6 +61,7 @@ static int load_source(lua_State *L) {
   lua_pushvalue(L, 1);
   lua_pushstring(L, ":embedded:");
   lua_call(L, 2, 1);
+  np_pack_own(L, s->name);
   lua_pushvalue(L, -1);
   lua_replace(L, lua_upvalueindex(2));
   return 1;

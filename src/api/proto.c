@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "base/class.h"
+#include "base/pack.h"
 
 static const char *const names[] = {"tls",     "http1", "ws",
                                     "deflate", "curl",  "edit"};
@@ -90,6 +91,9 @@ static int load_proto(lua_State *L) {
   lua_pushvalue(L, lua_upvalueindex(1));
   lua_pushcclosure(L, open, 1);
   lua_call(L, 0, 1);
+  lua_pushfstring(L, "neap.proto.%s", name);
+  lua_insert(L, -2);
+  np_pack_own(L, lua_tostring(L, -2));
   lua_pushvalue(L, -1);
   lua_replace(L, lua_upvalueindex(2));
   return 1;

@@ -115,17 +115,34 @@ static void path_back(packing *p, size_t before) {
 
 static void pack_value(packing *p);
 
+static const char own_key = 0;
+
 /* Is the name that of one of ours? */
 static bool is_ours(const char *module) {
   return strncmp(module, "neap", 4) == 0 &&
          (module[4] == '\0' || module[4] == '.');
 }
 
-/* [..] -> [..]  Notes the modules, or the functions in them. */
-static void note_names(packing *p, bool functions) {
+/* [..] -> [.. table]  Neap's modules by name, whatever package.loaded has. */
+static void push_own(lua_State *L) {
+  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &own_key) == LUA_TTABLE) return;
+  lua_pop(L, 1);
+  lua_newtable(L);
+  lua_pushvalue(L, -1);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &own_key);
+}
+
+void np_pack_own(lua_State *L, const char *name) {
+  push_own(L);
+  lua_pushvalue(L, -2);
+  lua_setfield(L, -2, name);
+  lua_pop(L, 1);
+}
+
+/* [.. loaded] -> [..]  Notes the modules in a table, or functions in them. */
+static void note_modules(packing *p, bool functions) {
   lua_State *L = p->L;
   int names = p->base + NAMES;
-  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
   lua_pushnil(L);
   while (lua_next(L, -2)) { /* [loaded name module] */
     bool named = lua_type(L, -2) == LUA_TSTRING;
@@ -153,6 +170,13 @@ static void note_names(packing *p, bool functions) {
     lua_pop(L, 1);
   }
   lua_pop(L, 1);
+}
+
+static void note_names(packing *p, bool functions) {
+  push_own(p->L);
+  note_modules(p, functions);
+  luaL_getsubtable(p->L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  note_modules(p, functions);
 }
 
 /* [.. v] -> [.. v]  True if the value went out by its name. */

@@ -51,6 +51,10 @@ typedef struct np_packed {
  */
 np_packed *np_pack(lua_State *L, int n, int arg);
 
+/* [.. module] -> [.. module]  One of neap's: it travels by its name also where
+ * package.loaded is emptied, as test runners do. **raises** */
+void np_pack_own(lua_State *L, const char *name);
+
 /* [..] -> [.. v1 .. vn]  **raises** (memory, a module that is missing); the
  * packed values stay as they are. */
 void np_unpack(lua_State *L, const np_packed *p);
