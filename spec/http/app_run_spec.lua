@@ -73,6 +73,28 @@ describe("http.app:run", function()
     assert.equal(0, (program.process:wait()))
   end)
 
+  it("is not kept by tasks that the main one or handlers started", function()
+    local program <close> = peer.app([[
+      local function forever(name)
+        local _ <close> = setmetatable({}, { __close = function() print(name .. " ends") end })
+        neap.sleep(math.huge)
+      end
+      neap.spawn(forever, "main's")
+      app:get("/", function()
+        neap.spawn(forever, "a handler's")
+        return "hello"
+      end)
+    ]])
+    local client <close> = connect(program)
+    client:write(request("/"))
+    read_answer(client)
+
+    local code, rest = program:stop()
+    assert.equal(0, code)
+    assert.matches("main's ends\n", rest, nil, true)
+    assert.matches("a handler's ends\n", rest, nil, true)
+  end)
+
   it("returns an error for a port that is taken", function()
     local server = serve(hello())
 

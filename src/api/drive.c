@@ -41,7 +41,7 @@ static void finish(neap_host *n) {
   if (h->main) np_task_unpin(h, h->main);
   h->main = NULL;
   h->main_done = h->main_failed = h->deadlocked = h->failed = false;
-  h->exit_called = h->ending = false;
+  h->exit_called = h->ending = h->end_with_main = false;
   h->exit_code = 0;
   n->stopped = false;
   n->program = NP_IDLE;

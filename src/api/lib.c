@@ -130,7 +130,17 @@ static int run(lua_State *L) {
   return take_results(L, h, t);
 }
 
+/* end_with_main(): the program ends with its main task; other tasks are
+ * cancelled then. */
+static int end_with_main(lua_State *L) {
+  np_host *h = np_gethost(L);
+  h->end_with_main = true;
+  np_loop_recheck(h);
+  return 0;
+}
+
 static const luaL_Reg funcs[] = {{"run", run},
+                                 {"end_with_main", end_with_main},
                                  {"error", np_error_new},
                                  {"error_code", np_error_code},
                                  {NULL, NULL}};

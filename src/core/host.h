@@ -130,7 +130,7 @@ struct np_host {
   double unwind_grace; /* of np_loop_unwind_start */
   np_timer grace_timer;
   bool main_done, main_failed;
-  bool end_with_main; /* neap.run: the other tasks are cancelled then */
+  bool end_with_main; /* the other tasks are cancelled then */
   bool deadlocked;
   bool failed; /* the default handler reported something */
   bool closed;

@@ -227,7 +227,8 @@ function App:serve(...)
 end
 
 --- Serves the app until SIGINT or SIGTERM, then lets what is under way finish,
---- for at most `grace` seconds (a second signal: no longer), and returns true.
+--- for at most `grace` seconds (a second signal: no longer), and returns true. The
+--- program ends with its main task then; other tasks are cancelled.
 ---@async
 ---@overload async fun(self: neap.http.App, opts?: neap.http.RunOptions): true?, neap.Error?
 function App:run(...)

@@ -400,7 +400,8 @@ end
 
 local DEFAULT_GRACE = 10
 
---- Serves an app until SIGINT or SIGTERM.
+--- Serves an app until SIGINT or SIGTERM. The program is asked to end then: what
+--- goes on beside its main task does not keep it.
 ---@async
 function server.run(app, opts)
   local signal = require("neap.signal")
@@ -414,6 +415,7 @@ function server.run(app, opts)
     opts.ready(running)
   end
   signals()
+  core.end_with_main()
   running:close(opts.grace or DEFAULT_GRACE)
   local impatient = core.spawn(function()
     signals()

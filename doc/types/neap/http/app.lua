@@ -190,7 +190,8 @@ function App:websocket(path, fn, opts) end
 function App:serve(opts) end
 
 --- Serves the app until SIGINT or SIGTERM, then lets what is under way finish, for at
---- most `grace` seconds (a second signal: no longer), and returns true.
+--- most `grace` seconds (a second signal: no longer), and returns true. The program ends
+--- with its main task then; other tasks are cancelled.
 ---
 --- ```lua
 --- local app, killer = http.app(), nil
