@@ -1,6 +1,7 @@
---- A host that lives long among faults. `NEAP_SOAK=3600 make test
+--- A host that lives long among faults. `NEAP_SOAK=3600 SPEC_TIMEOUT=4000 make test
 --- SPEC=spec/soak_spec.lua` goes on for an hour, and tells how it goes.
 local case = require("spec.support.case")
+local neap = require("neap")
 local soak = require("spec.support.soak")
 
 local SECONDS <const> = tonumber(os.getenv("NEAP_SOAK"))
@@ -27,6 +28,8 @@ describe("a host among faults", function()
   end)
 
   if SECONDS then
+    neap.testing.deadline(SECONDS + 240)
+
     case.it("does so for long", function()
       local ends = os.time() + SECONDS
       local held, operations, failed = soak.run({ seed = SEED, width = 50, length = 50, goes_on = function(held, n)
