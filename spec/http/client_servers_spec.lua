@@ -76,12 +76,18 @@ while True:
     local output <close> = child.stdout
     local session <close> = http.session({ proxy = false, idle_timeout = 10 })
     local url = "http://127.0.0.1:" .. output:readline()
-    local body = ("x"):rep(3 * 1024 * 1024)
-    for i = 1, 30 do
+    local body, taken = ("x"):rep(3 * 1024 * 1024), 0
+    for _ = 1, 30 do
       local res, err = session:post(url, { body = body })
-      assert.equal(413, res and res.status, i .. ": " .. tostring(err))
-      assert.equal("big", res:text())
+      if res then
+        taken = taken + 1
+        assert.equal(413, res.status)
+        assert.equal("big", res:text())
+      else -- the reset came just while libcurl was sending
+        assert.equal("ECONNRESET", err.code)
+      end
     end
+    assert.is_true(taken >= 20, taken)
   end)
 end)
 
