@@ -16,7 +16,7 @@
  *   conn:detach()                the stream as it was; conn is closed
  *   fields(head) -> names, keys, values
  *   field(head, name [, all]) -> its first value, or nil | a list of all
- *   query(text) -> the fields of a query
+ *   decode(text) -> without percent-encoding; query(text) -> its fields
  *   date([seconds]) -> text, reason(status) -> text
  *
  * A connection is a userdata beside its Stream, which it keeps alive by a user
@@ -475,6 +475,7 @@ static int new_group(lua_State *L) {
 static const luaL_Reg funcs[] = {{"group", new_group},
                                  {"fields", np_http_fields},
                                  {"field", np_http_field},
+                                 {"decode", np_http_decode},
                                  {"query", np_http_query},
                                  {"date", np_http_date_of},
                                  {"reason", np_http_reason_of},
@@ -488,7 +489,7 @@ int luaopen_neap_proto_http1(lua_State *L) {
   np_host *h = np_gethost(L);
   np_class_register(L, h, &group_class);
   np_class_register(L, h, &conn_class);
-  lua_createtable(L, 0, 8);
+  lua_createtable(L, 0, 9);
   np_setfuncs(L, h, funcs);
   return 1;
 }

@@ -70,6 +70,7 @@ void np_http_date(time_t when, char date[NP_DATE_SIZE]);
 
 int np_http_fields(lua_State *L);
 int np_http_field(lua_State *L);
+int np_http_decode(lua_State *L);
 int np_http_query(lua_State *L);
 int np_http_date_of(lua_State *L);
 int np_http_reason_of(lua_State *L);

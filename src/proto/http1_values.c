@@ -78,9 +78,9 @@ static int digit_of(char c) {
   return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* With its percent-encoding undone, and a space for each plus. What is no
+/* With its percent-encoding undone; `plus` stands for a plus. What is no
  * encoded byte stays as it is. */
-static void push_decoded(lua_State *L, np_span text) {
+static void push_decoded(lua_State *L, np_span text, char plus) {
   luaL_Buffer b;
   if (!memchr(text.at, '+', text.size) && !memchr(text.at, '%', text.size)) {
     lua_pushlstring(L, text.at, text.size);
@@ -98,10 +98,18 @@ static void push_decoded(lua_State *L, np_span text) {
       out[n++] = (char)(high << 4 | low);
       i += 2;
     } else {
-      out[n++] = text.at[i] == '+' ? ' ' : text.at[i];
+      out[n++] = text.at[i] == '+' ? plus : text.at[i];
     }
   }
   luaL_pushresultsize(&b, n);
+}
+
+/* decode(text): of one part of a URL. */
+int np_http_decode(lua_State *L) {
+  np_span text;
+  text.at = np_checkstring(L, 1, &text.size);
+  push_decoded(L, text, '+');
+  return 1;
 }
 
 /* [fields .. key value] -> [fields ..]  A repeated key has a list. */
@@ -140,8 +148,8 @@ int np_http_query(lua_State *L) {
     value = equals ? (np_span){equals + 1, size - key.size - 1}
                    : (np_span){rest.at, 0};
     if (size > 0) {
-      push_decoded(L, key);
-      push_decoded(L, value);
+      push_decoded(L, key, ' ');
+      push_decoded(L, value, ' ');
       add_value(L, 2);
     }
     rest.at += end ? size + 1 : size;

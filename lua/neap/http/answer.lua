@@ -274,7 +274,7 @@ local function parts_of(value)
       return nil
     end
   end
-  if status ~= 200 and (math.type(status) ~= "integer" or status < 200 or status > 999) then
+  if status ~= 200 and not response.is_status(status) then
     return nil
   end
   return text, own_kind or kind, fields, status

@@ -36,7 +36,9 @@ for _, key in ipairs(bodies) do
   fields[key] = 1
 end
 
-local function is_status(value)
+--- Whether it is a status that a handler may give.
+---@return boolean
+function response.is_status(value)
   return math.type(value) == "integer" and value >= 200 and value <= 999
 end
 
@@ -47,7 +49,7 @@ local function problem_of(value)
       return ("a response has no field '%s'"):format(tostring(key))
     end
   end
-  if not is_status(value.status or 200) then
+  if not response.is_status(value.status or 200) then
     return "the status of a response is an integer from 200 to 999"
   end
   local found = {}
@@ -68,7 +70,7 @@ local function copy_of(value)
     count = count + is_body
     self[key] = item
   end
-  local fine = count <= 1 and (self.status == 200 or is_status(self.status))
+  local fine = count <= 1 and (self.status == 200 or response.is_status(self.status))
   return fine and setmetatable(self, Response) or nil
 end
 

@@ -27,10 +27,6 @@ local function encode_byte(byte)
   return ("%%%02X"):format(byte:byte())
 end
 
-local function decode_byte(digits)
-  return string.char(tonumber(digits, 16))
-end
-
 --- Encodes text as one component of a URL: a segment of a path, a key or a
 --- value of a query.
 ---@overload fun(text: string): string
@@ -42,8 +38,7 @@ end
 --- Undoes percent-encoding. What is no valid one stays as it is.
 ---@overload fun(text: string): string
 function url.decode(...)
-  local text = args.string("decode", 1, (...), select("#", ...))
-  return (text:gsub("%%(%x%x)", decode_byte))
+  return http1.decode(args.string("decode", 1, (...), select("#", ...)))
 end
 
 -- ---- queries -----------------------------------------------------------------
