@@ -5,6 +5,7 @@
 local assert = require("luassert")
 local case = require("spec.support.case")
 local neap = require("neap")
+local new_random = require("spec.support.random")
 
 local sync, testing = neap.sync, neap.testing
 
@@ -37,12 +38,8 @@ local Storm = {}
 Storm.__index = Storm
 
 local function new_storm(seed)
-  local state = seed
   return setmetatable({
-    random = function(n)
-      state = state * 6364136223846793005 + 1442695040888963407
-      return (state >> 33) % n + 1
-    end,
+    random = new_random(seed),
     all = {}, known = {}, futures = {}, groups = {}, generators = {}, calls = {}, called = 0,
     lock = sync.lock(), semaphore = sync.semaphore(2), event = sync.event(),
     condition = sync.condition(), barrier = sync.barrier(2),

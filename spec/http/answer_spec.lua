@@ -2,6 +2,7 @@
 local case = require("spec.support.case")
 local expect = require("spec.support.expect")
 local neap = require("neap")
+local wait_until = require("spec.support.wait_until")
 local web = require("spec.support.web")
 
 local serve, stop = web.serve, web.stop
@@ -149,11 +150,7 @@ describe("http.server answers", function()
         settle()
         neap.sleep(0.02)
         client:abort()
-        neap.timeout(5, function()
-          while server:connections() > 0 do
-            neap.sleep(0.001)
-          end
-        end)
+        wait_until(function() return server:connections() == 0 end)
       end)
 
       assert.equal(0, #reports)
@@ -178,11 +175,7 @@ describe("http.server answers", function()
       neap.sleep(0.02)
       assert.equal(1, server:connections()) -- it runs on
       go:set_result()
-      neap.timeout(5, function()
-        while server:connections() > 0 do
-          neap.sleep(0.001)
-        end
-      end)
+      wait_until(function() return server:connections() == 0 end)
     end)
 
     assert.same({ true, 0 }, { ended, #reports })

@@ -1,5 +1,5 @@
 --- Names that requests look up, and servers that do not answer.
-local busted = require("busted")
+local black_hole = require("spec.support.black_hole")
 local case = require("spec.support.case")
 local eyeballs = require("neap.eyeballs")
 local http_peer = require("spec.support.http_peer")
@@ -8,12 +8,7 @@ local neap = require("neap")
 local it, http = case.it, neap.http
 
 describe("http.session", function()
-  local peer
-
-  busted.setup(function() peer = http_peer.start() end)
-  busted.teardown(function()
-    local _ <close> = peer
-  end)
+  local peer = http_peer.beside()
 
   describe("a name", function()
     --- Puts a resolver in the place of the system's.
@@ -74,13 +69,8 @@ describe("http.session", function()
   end)
 
   it("with a black hole holds nobody else up", function()
-    -- a listener whose backlog is full takes no connection
-    local listener <close> = assert(neap.net.listen("127.0.0.1", 0, { backlog = 1 }))
-    local port, fillers = listener:address().port, {}
-    for i = 1, 4 do
-      fillers[i] = neap.spawn(neap.net.connect, "127.0.0.1", port, { timeout = 1 })
-    end
-    neap.sleep(0.02)
+    local nowhere <close> = black_hole.open()
+    local port = nowhere.port
     local session <close> = http.session()
     local times = {}
     local hole = neap.spawn(session.get, session, "http://127.0.0.1:" .. port, { connect_timeout = 0.3 })
@@ -90,13 +80,6 @@ describe("http.session", function()
       times[#times + 1] = neap.loop.time() - before
     end
     local _, err = hole:await()
-    for _, task in ipairs(fillers) do
-      task:cancel()
-      local ok, stream = pcall(task.await, task)
-      if ok and stream then
-        stream:abort()
-      end
-    end
 
     assert.equal("TIMEOUT", err.code)
     assert.equal("connect", err.op)

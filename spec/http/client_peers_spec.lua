@@ -1,5 +1,4 @@
 --- The client with servers of others and our own: TLS, HTTP/2, large bodies.
-local busted = require("busted")
 local case = require("spec.support.case")
 local certs = require("spec.support.certs")
 local http_peer = require("spec.support.http_peer")
@@ -18,12 +17,7 @@ local Child = { __close = function(self)
 end }
 
 describe("http over TLS", function()
-  local peer
-
-  busted.setup(function() peer = http_peer.start() end)
-  busted.teardown(function()
-    local _ <close> = peer
-  end)
+  local peer = http_peer.beside()
 
   local function text(opts, url)
     local res, err = http.get(url or peer.secure .. "/chain/0", { tls = opts })
@@ -273,12 +267,7 @@ describe("http with python's http.server", function()
 end)
 
 describe("a response's save", function()
-  local peer
-
-  busted.setup(function() peer = http_peer.start() end)
-  busted.teardown(function()
-    local _ <close> = peer
-  end)
+  local peer = http_peer.beside()
 
   local function names(dir)
     local list = {}

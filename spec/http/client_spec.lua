@@ -1,5 +1,4 @@
 --- The client with an aiohttp server, and with one that is none.
-local busted = require("busted")
 local case = require("spec.support.case")
 local http_peer = require("spec.support.http_peer")
 local neap = require("neap")
@@ -8,12 +7,7 @@ local temp = require("spec.support.temp")
 local it, http, fs = case.it, neap.http, neap.fs
 
 describe("http", function()
-  local peer
-
-  busted.setup(function() peer = http_peer.start() end)
-  busted.teardown(function()
-    local _ <close> = peer
-  end)
+  local peer = http_peer.beside()
 
   local function echo(method, opts)
     return assert(assert(http[method](peer.url .. "/echo", opts)):json())

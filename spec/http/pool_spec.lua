@@ -1,5 +1,4 @@
 --- The connections of a session: how many, who waits for them, and their end.
-local busted = require("busted")
 local case = require("spec.support.case")
 local http_peer = require("spec.support.http_peer")
 local neap = require("neap")
@@ -33,12 +32,7 @@ local function until_running(g, n)
 end
 
 describe("http.session", function()
-  local peer
-
-  busted.setup(function() peer = http_peer.start() end)
-  busted.teardown(function()
-    local _ <close> = peer
-  end)
+  local peer = http_peer.beside()
 
   --- The client's port that a server saw.
   local function port_of(session)

@@ -1,5 +1,4 @@
 --- Requests that go through a proxy.
-local busted = require("busted")
 local case = require("spec.support.case")
 local child = require("spec.support.child")
 local http_peer = require("spec.support.http_peer")
@@ -9,12 +8,7 @@ local temp = require("spec.support.temp")
 local it, http, fs = case.it, neap.http, neap.fs
 
 describe("http.session", function()
-  local peer
-
-  busted.setup(function() peer = http_peer.start() end)
-  busted.teardown(function()
-    local _ <close> = peer
-  end)
+  local peer = http_peer.beside()
 
   describe("a proxy", function()
     it("gets the requests", function()

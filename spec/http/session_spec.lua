@@ -1,5 +1,4 @@
 --- Sessions of the client: redirects, cookies, defaults, retries.
-local busted = require("busted")
 local case = require("spec.support.case")
 local http_peer = require("spec.support.http_peer")
 local neap = require("neap")
@@ -7,12 +6,7 @@ local neap = require("neap")
 local it, http = case.it, neap.http
 
 describe("http.session", function()
-  local peer
-
-  busted.setup(function() peer = http_peer.start() end)
-  busted.teardown(function()
-    local _ <close> = peer
-  end)
+  local peer = http_peer.beside()
 
   describe("a redirect", function()
     local function redirect(status, to)

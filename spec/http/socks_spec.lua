@@ -1,5 +1,4 @@
 --- The client through SOCKS proxies.
-local busted = require("busted")
 local case = require("spec.support.case")
 local certs = require("spec.support.certs")
 local http_peer = require("spec.support.http_peer")
@@ -9,12 +8,7 @@ local socks = require("spec.support.socks")
 local it, http = case.it, neap.http
 
 describe("http through", function()
-  local peer
-
-  busted.setup(function() peer = http_peer.start() end)
-  busted.teardown(function()
-    local _ <close> = peer
-  end)
+  local peer = http_peer.beside()
 
   --- What the proxy was asked, and the answer.
   local function get(scheme, host, opts)

@@ -1,5 +1,6 @@
 --- The server of peer_server.py beside a spec: `.url`, `.raw`, `.proxy` and
 --- `.secure` are where it listens. Closed by `<close>`.
+local busted = require("busted")
 local certs = require("spec.support.certs")
 local neap = require("neap")
 
@@ -37,6 +38,20 @@ function http_peer.start()
     secure_port = tonumber(https),
     port = tonumber(http),
   }, Peer)
+end
+
+--- One for all cases of the block in which it is called: what `start` gives, from
+--- the first of them to the last.
+function http_peer.beside()
+  local shown, started = {}, nil
+  busted.setup(function()
+    started = http_peer.start()
+    setmetatable(shown, { __index = started })
+  end)
+  busted.teardown(function()
+    local _ <close> = started
+  end)
+  return shown
 end
 
 return http_peer

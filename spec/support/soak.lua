@@ -4,6 +4,7 @@
 local certs = require("spec.support.certs")
 local faulty = require("spec.support.faulty")
 local neap = require("neap")
+local new_random = require("spec.support.random")
 
 local fs, http, net, process, sync, thread = neap.fs, neap.http, neap.net, neap.process, neap.sync, neap.thread
 
@@ -21,14 +22,6 @@ local function check(err)
   local code = neap.error_code(err)
   if not expected[code] then
     error(code and ("%s: %s"):format(code, err) or err, 0)
-  end
-end
-
-local function random_of(seed)
-  local state = seed
-  return function(n)
-    state = state * 6364136223846793005 + 1442695040888963407
-    return (state >> 33) % n + 1
   end
 end
 
@@ -90,7 +83,7 @@ end
 
 local function new(seed)
   local self = setmetatable({
-    random = random_of(seed), servers = {}, folder = assert(fs.mkdtemp("neap-soak-")),
+    random = new_random(seed), servers = {}, folder = assert(fs.mkdtemp("neap-soak-")),
     lock = sync.lock(), queue = sync.queue(3), operations = 0, failed = {},
   }, Soak)
   assert(fs.write_file(self.folder .. "/file", LARGE))

@@ -2,6 +2,7 @@
 --- orders that seeds choose: nothing is lost, nothing is given twice.
 local case = require("spec.support.case")
 local neap = require("neap")
+local new_random = require("spec.support.random")
 
 local timed = case.timed
 local sync = neap.sync
@@ -13,11 +14,7 @@ local function for_seeds(body)
   for seed = 1, 8 do
     local _ <close> = setmetatable({}, Unshuffle)
     neap.testing.shuffle(seed)
-    local state = seed
-    body(function(n)
-      state = state * 6364136223846793005 + 1442695040888963407
-      return (state >> 33) % n + 1
-    end)
+    body(new_random(seed))
   end
 end
 
